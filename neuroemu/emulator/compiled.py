@@ -1,0 +1,93 @@
+"""The one place that turns rules and kernels into machine code (Numba), and decides where the machine code is kept.
+
+Numba's on-disk cache does not notice an edit in a function that a kernel merely calls, so the cache folder is named by the
+hash of all package sources: any edit starts a fresh folder. A user's own Numba cache setting is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.extending import overload, register_jitable
+
+from neuroemu import arith
+
+KernelFunction = TypeVar("KernelFunction", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_KEPT_FOLDERS = 4
+_registered = 0
+
+
+@overload(arith.select)
+def _select_in_kernels(condition: Any, when_true: Any, when_false: Any) -> Any:
+    return lambda condition, when_true, when_false: when_true if condition else when_false
+
+
+def njit(function: KernelFunction) -> KernelFunction:
+    """Compile ``function`` on first call, without the interpreter lock, cached on disk per state of the sources."""
+    global _registered
+    for collected in arith.RULES[_registered:]:
+        register_jitable(collected)
+    _registered = len(arith.RULES)
+    kept = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        return numba.njit(function, cache=True, nogil=True)
+    finally:
+        numba.config.CACHE_DIR = kept
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of the compiled kernels of exactly these sources (created on demand; a temporary one if not writable)."""
+    folder = _user_cache() / source_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="neuroemu-kernels-"))
+    _prune(folder.parent)
+    return folder
+
+
+def needs_compilation() -> bool:
+    """True when no kernel of these sources has been compiled on this machine yet (the first run takes longer)."""
+    return not numba.config.DISABLE_JIT and not any(cache_folder().rglob("*.nbi"))
+
+
+@cache
+def source_hash() -> str:
+    """Hash of every Python source of the package, 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(str(path.relative_to(_PACKAGE)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _user_cache() -> Path:
+    if configured := os.environ.get("NEUROEMU_CACHE_DIR"):
+        return Path(configured)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "neuroemu"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "neuroemu" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "neuroemu"
+
+
+def _prune(parent: Path) -> None:
+    """Drop the kernels of all but the most recent source states."""
+    folders = sorted((path for path in parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for stale in folders[:-_KEPT_FOLDERS]:
+        shutil.rmtree(stale, ignore_errors=True)

@@ -1,0 +1,345 @@
+"""Loihi cores in motion: the compiled tick over all cores of a program, from arriving synapses to emitted spikes.
+
+Neurons are laid out core after core. Accumulators count in units of 64 in 16 bits: every synaptic weight is a multiple of
+64, so the chip's 21-bit wrap is exactly the wrap of a 16-bit word. ``dynamics.py`` holds the equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.random import draw_below
+from neuroemu.families.loihi import dynamics
+
+Int64 = NDArray[np.int64]
+
+
+class Segments(NamedTuple):
+    """Runs of neighbouring neurons with the same registers; every array is int64 of shape (segments,)."""
+
+    first: Int64
+    last: Int64
+    core: Int64
+    current_retain: Int64
+    membrane_retain: Int64
+    refractory: Int64
+    lowest: Int64
+    highest: Int64
+    bias_start: Int64
+    noise_target: Int64  # 0 none, 1 current, 2 membrane
+    noise_offset: Int64
+    noise_exponent: Int64
+
+
+class SparseRows(NamedTuple):
+    """Listed synapses: rows of equal delay per source; ``target`` is a neuron number, ``weight`` counts 64s."""
+
+    row_start: Int64  # (sources + 1,)
+    row_delay: NDArray[np.uint8]
+    row_first: Int64  # (rows + 1,)
+    target: NDArray[np.uint32]
+    weight: NDArray[np.int16]
+
+
+class RunLists(NamedTuple):
+    """Dense and shared-kernel synapses: lists of contiguous runs, shared by all links that point to them."""
+
+    link_start: Int64  # (sources + 1,)
+    link_list: Int64
+    link_base: Int64
+    link_delay: NDArray[np.uint8]
+    run_start: Int64  # (lists + 1,)
+    run_offset: Int64
+    run_length: Int64
+    run_weight: Int64
+    weight: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class CompiledProgram:
+    """Everything the tick needs that never changes during a run."""
+
+    sources: int
+    inputs: int
+    neurons: int
+    cores: int
+    max_delay: int
+    segments: Segments
+    threshold: NDArray[np.int32]
+    bias: NDArray[np.int32]
+    sparse: SparseRows
+    runs: RunLists
+    noise_key: NDArray[np.uint64]
+    seed: int = 0
+
+
+@dataclass
+class State:
+    """Everything that changes: membranes, currents, refractory counters, spikes under way."""
+
+    u: NDArray[np.int32]
+    v: NDArray[np.int32]
+    refractory: NDArray[np.uint8]
+    arriving: NDArray[np.int16]  # (delay slots, neurons)
+
+
+def initial_state(program: CompiledProgram) -> State:
+    """All zero, as after a chip reset."""
+    return State(
+        u=np.zeros(program.neurons, np.int32),
+        v=np.zeros(program.neurons, np.int32),
+        refractory=np.zeros(program.neurons, np.uint8),
+        arriving=np.zeros((program.max_delay + 2, program.neurons), np.int16),
+    )
+
+
+@njit
+def _deliver_sparse(row: Any, target: Any, weight: Any, first: int, last: int) -> None:
+    for synapse in range(first, last):
+        row[target[synapse]] += weight[synapse]
+
+
+@njit
+def _deliver(source: int, slot: int, arriving: Any, sparse: SparseRows, runs: RunLists) -> None:
+    """Add one spike's weights to the slots in which they arrive; ``slot`` is that of delay 0."""
+    slots = arriving.shape[0]
+    for row in range(sparse.row_start[source], sparse.row_start[source + 1]):
+        accumulators = arriving[(slot + sparse.row_delay[row]) % slots]
+        _deliver_sparse(accumulators, sparse.target, sparse.weight, sparse.row_first[row], sparse.row_first[row + 1])
+    for link in range(runs.link_start[source], runs.link_start[source + 1]):
+        accumulators = arriving[(slot + runs.link_delay[link]) % slots]
+        base = runs.link_base[link]
+        synapses = runs.link_list[link]
+        for run in range(runs.run_start[synapses], runs.run_start[synapses + 1]):
+            first = base + runs.run_offset[run]
+            weight = runs.run_weight[run]
+            for position in range(runs.run_length[run]):
+                accumulators[first + position] += runs.weight[weight + position]
+
+
+@njit
+def _drive_with_noise(
+    drive: Any, arriving_noise: Any, bias: Any, segments: Segments, segment: int, noise_key: Any, seed: int, tick: int
+) -> None:
+    """Fill the per-neuron drive and the noise on the current for one noisy segment."""
+    offset = segments.noise_offset[segment]
+    exponent = segments.noise_exponent[segment]
+    for neuron in range(segments.first[segment], segments.last[segment]):
+        draw = draw_below(seed, noise_key[neuron], tick, 255) - 127
+        value = dynamics.noise(draw, offset, exponent)
+        if segments.noise_target[segment] == 1:
+            arriving_noise[neuron] = value
+            drive[neuron] = bias[neuron]
+        else:
+            arriving_noise[neuron] = 0
+            drive[neuron] = bias[neuron] + value
+
+
+@njit
+def _update(
+    first: int,
+    last: int,
+    u: Any,
+    v: Any,
+    refractory: Any,
+    arriving: Any,
+    noise: Any,
+    drive: Any,
+    threshold: Any,
+    current_retain: int,
+    membrane_retain: int,
+    period: int,
+    lowest: int,
+    highest: int,
+    spiked: Any,
+) -> int:
+    """One tick of neurons ``first..last-1`` of equal registers; returns how many were not at rest."""
+    active = 0
+    for neuron in range(first, last):
+        before_u = int(u[neuron])
+        before_v = int(v[neuron])
+        input_sum = (int(arriving[neuron]) << dynamics.WEIGHT_SHIFT) + int(noise[neuron])
+        counter = int(refractory[neuron])
+        active += (before_u != 0) | (before_v != 0) | (input_sum != 0) | (drive[neuron] != 0)
+        new_u = dynamics.current(before_u, input_sum, current_retain)
+        new_v = dynamics.membrane(before_v, new_u, int(drive[neuron]), membrane_retain, lowest, highest)
+        new_v = dynamics.held_at_reset(new_v, counter)
+        fired = dynamics.fires(new_v, int(threshold[neuron]))
+        u[neuron] = new_u
+        v[neuron] = dynamics.after_spike(fired, new_v)
+        refractory[neuron] = dynamics.refractory_after(fired, counter, period)
+        arriving[neuron] = 0
+        spiked[neuron] = fired
+    return active
+
+
+@njit
+def advance(
+    first_tick: int,
+    last_tick: int,
+    reset_period: int,
+    inputs: int,
+    input_start: Any,
+    input_source: Any,
+    u: Any,
+    v: Any,
+    refractory: Any,
+    arriving: Any,
+    segments: Segments,
+    threshold: Any,
+    bias: Any,
+    sparse: SparseRows,
+    runs: RunLists,
+    noise_key: Any,
+    seed: int,
+    spike_tick: Any,
+    spike_source: Any,
+    active: Any,
+    probe: Any,
+    probe_u: Any,
+    probe_v: Any,
+) -> tuple[int, int]:
+    """Run ticks ``first_tick..last_tick-1``; stops early when the spike buffer could overflow.
+
+    Args:
+        reset_period: state is cleared whenever ``tick % reset_period == 0``.
+        input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
+        spike_tick, spike_source: int32 buffers for spikes of neurons (external spikes are not recorded here).
+        active: (ticks, cores) int32, neurons not at rest.
+        probe: neuron numbers recorded into ``probe_u``/``probe_v`` (ticks, probes).
+
+    Returns:
+        ``(next tick, number of spikes written)``.
+    """
+    neurons = u.shape[0]
+    slots = arriving.shape[0]
+    spiked = np.zeros(neurons, np.uint8)
+    drive = np.zeros(neurons, np.int32)
+    noise = np.zeros(neurons, np.int32)
+    written = 0
+    for tick in range(first_tick, last_tick):
+        if written + neurons > spike_tick.shape[0]:
+            return tick, written
+        row = tick - first_tick
+        local_tick = tick % reset_period
+        if local_tick == 0:
+            u[:] = 0
+            v[:] = 0
+            refractory[:] = 0
+            arriving[:, :] = 0
+        slot = tick % slots
+        for external in range(input_start[row], input_start[row + 1]):
+            _deliver(input_source[external], slot, arriving, sparse, runs)
+        for segment in range(segments.first.shape[0]):
+            first = segments.first[segment]
+            last = segments.last[segment]
+            if local_tick < segments.bias_start[segment]:
+                drive[first:last] = 0
+            elif segments.noise_target[segment] > 0:
+                _drive_with_noise(drive, noise, bias, segments, segment, noise_key, seed, tick)
+            elif local_tick == segments.bias_start[segment] or row == 0:
+                drive[first:last] = bias[first:last]
+            active[row, segments.core[segment]] += _update(
+                first,
+                last,
+                u,
+                v,
+                refractory,
+                arriving[slot],
+                noise,
+                drive,
+                threshold,
+                segments.current_retain[segment],
+                segments.membrane_retain[segment],
+                segments.refractory[segment],
+                segments.lowest[segment],
+                segments.highest[segment],
+                spiked,
+            )
+        for index in range(probe.shape[0]):
+            probe_u[row, index] = u[probe[index]]
+            probe_v[row, index] = v[probe[index]]
+        next_slot = (tick + 1) % slots
+        for neuron in range(neurons):
+            if spiked[neuron]:
+                spike_tick[written] = tick
+                spike_source[written] = neuron + inputs
+                written += 1
+                _deliver(neuron + inputs, next_slot, arriving, sparse, runs)
+    return last_tick, written
+
+
+class LoihiEngine:
+    """A loaded program with its state, as the clock drives it."""
+
+    def __init__(self, program: CompiledProgram):
+        self.program = program
+        self.state = initial_state(program)
+        self._spike_tick = np.empty(max(1 << 20, program.neurons), np.int32)
+        self._spike_source = np.empty_like(self._spike_tick)
+
+    @property
+    def neurons(self) -> int:
+        return self.program.neurons
+
+    @property
+    def cores(self) -> int:
+        return self.program.cores
+
+    def advance(
+        self,
+        first_tick: int,
+        last_tick: int,
+        reset_period: int,
+        input_start: Int64,
+        input_source: NDArray[np.int32],
+        probe: Int64,
+    ) -> Chunk:
+        """Run ticks ``first_tick..last_tick-1`` or until the spike buffer is full."""
+        program, state = self.program, self.state
+        ticks = last_tick - first_tick
+        active = np.zeros((ticks, max(program.cores, 1)), np.int32)
+        probe_u = np.empty((ticks, probe.shape[0]), np.int32)
+        probe_v = np.empty((ticks, probe.shape[0]), np.int32)
+        reached, spikes = advance(
+            first_tick,
+            last_tick,
+            reset_period,
+            program.inputs,
+            input_start,
+            input_source,
+            state.u,
+            state.v,
+            state.refractory,
+            state.arriving,
+            program.segments,
+            program.threshold,
+            program.bias,
+            program.sparse,
+            program.runs,
+            program.noise_key,
+            program.seed,
+            self._spike_tick,
+            self._spike_source,
+            active,
+            probe,
+            probe_u,
+            probe_v,
+        )
+        done = reached - first_tick
+        return Chunk(
+            first_tick=first_tick,
+            last_tick=reached,
+            input_start=input_start[: done + 1],
+            input_source=input_source[: int(input_start[done])],
+            spike_tick=self._spike_tick[:spikes].copy(),
+            spike_source=self._spike_source[:spikes].copy(),
+            active=active[:done],
+            probes={"u": probe_u[:done], "v": probe_v[:done]},
+        )

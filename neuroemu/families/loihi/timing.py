@@ -1,0 +1,310 @@
+"""What a Loihi run did and how long it took: exact counters per core, tick times and energy terms for each cost set.
+
+Everything linear in spikes follows after the run from each source's spike count and a static traffic table. Only what needs
+the busiest core of a tick is counted per tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cost.estimate import Term
+from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.protocol import Chunk
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+SYNAPSE_CLASSES = ("dense", "sparse", "conv")
+"""Cost classes of synapses, in the order of ``Traffic.synapse_class``; a shared kernel is ``conv``."""
+
+
+class Traffic(NamedTuple):
+    """Static table: which packets a spike of each source sends, CSR by source (host sources first, then neurons)."""
+
+    start: Int64  # (sources + 1,)
+    core: Int64  # destination, position of the core in the program
+    synapses: Int64
+    synapse_class: Int64
+    hops_east_west: Int64
+    hops_north_south: Int64
+    home: Int64  # (sources,) core of the source, -1 outside the chip
+    silent: NDArray[np.bool_]  # (sources,) a source that is no compartment: costs nothing but its packets
+
+
+@dataclass(frozen=True)
+class TickCounts:
+    """Events per tick and core, int64 of shape (ticks, cores); booked in the tick of the spike."""
+
+    compartments: Int64  # (cores,)
+    active: Int64
+    spikes: Int64
+    packets_out: Int64
+    packets_in: Int64
+    events: Int64  # (classes, ticks, cores)
+    longest_path: Int64  # (ticks, 2) east-west and north-south hops of the farthest packet
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Exact totals of a run; arrays are int64 of shape (cores,).
+
+    ``updates_active`` are compartment updates whose state, input or bias is not zero; ``compartment_ticks`` all updates.
+    ``host_packets`` come from outside the chip.
+    """
+
+    ticks: int
+    compartments: Int64
+    compartment_ticks: Int64
+    updates_active: Int64
+    spikes: Int64
+    packets_out: Int64
+    packets_in: Int64
+    events: Int64  # (classes, cores)
+    hops_east_west: int
+    hops_north_south: int
+    local_packets: int
+    host_packets: int
+    input_spikes: int
+
+    @property
+    def synaptic_events(self) -> int:
+        return int(self.events.sum())
+
+    def totals(self) -> dict[str, int]:
+        """Named totals for reports."""
+        return {
+            "ticks": self.ticks,
+            "spikes": int(self.spikes.sum()),
+            "input_spikes": self.input_spikes,
+            "synaptic_events": self.synaptic_events,
+            "compartment_updates": int(self.compartment_ticks.sum()),
+            "active_updates": int(self.updates_active.sum()),
+            "packets": int(self.packets_in.sum()),
+            "host_packets": self.host_packets,
+            "hops_east_west": self.hops_east_west,
+            "hops_north_south": self.hops_north_south,
+        }
+
+
+@dataclass(frozen=True)
+class TickTimes:
+    """Modelled duration of ticks and what it is made of, seconds, float64 of shape (ticks,)."""
+
+    total_s: Float64
+    neuron_s: Float64
+    message_s: Float64
+    network_s: Float64
+    barrier_s: Float64
+    busiest_core: Int64
+
+
+class TrafficMeter:
+    """Counts a run's events chunk by chunk and times every tick under each given cost set."""
+
+    def __init__(self, traffic: Traffic, compartments: Int64, cost_sets: Mapping[str, Any], tiles_used: int):
+        self.traffic = traffic
+        self.compartments = np.asarray(compartments, np.int64)
+        self.cost_sets = dict(cost_sets)
+        self.tiles_used = tiles_used
+        self.ticks = 0
+        self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
+        self._active = np.zeros(self.compartments.shape[0], np.int64)
+        self._times: dict[str, list[TickTimes]] = {name: [] for name in self.cost_sets}
+
+    def observe(self, chunk: Chunk) -> None:
+        """Add one chunk."""
+        ticks = chunk.last_tick - chunk.first_tick
+        if ticks == 0:
+            return
+        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
+        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
+        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
+        self.source_spikes += np.bincount(source, minlength=self.source_spikes.shape[0])
+        self._active += chunk.active.sum(axis=0, dtype=np.int64)
+        self.ticks += ticks
+        counts = count_ticks(self.traffic, self.compartments, tick, source, chunk.active.astype(np.int64))
+        for name, cost_set in self.cost_sets.items():
+            self._times[name].append(tick_times(counts, name, cost_set, self.tiles_used))
+
+    def counters(self) -> Counters:
+        """Totals of everything observed so far."""
+        return total_counters(self.traffic, self.compartments, self.source_spikes, self._active, self.ticks)
+
+    def times(self, cost_set: str) -> TickTimes:
+        """Durations of all ticks observed so far under ``cost_set``."""
+        parts = self._times[cost_set]
+        empty = (np.zeros(0),) * 5 + (np.zeros(0, np.int64),)
+        columns = zip(*((p.total_s, p.neuron_s, p.message_s, p.network_s, p.barrier_s, p.busiest_core) for p in parts))
+        return TickTimes(*(np.concatenate(column) for column in columns)) if parts else TickTimes(*empty)
+
+
+def count_ticks(traffic: Traffic, compartments: Int64, tick: Int64, source: Int64, active: Int64) -> TickCounts:
+    """Per-tick, per-core events of the given spikes (``tick`` relative to the first row of ``active``)."""
+    ticks, cores = active.shape
+    shape = (ticks, cores)
+    spikes, packets_out, packets_in = (np.zeros(shape, np.int64) for _ in range(3))
+    events = np.zeros((len(SYNAPSE_CLASSES), *shape), np.int64)
+    longest = np.zeros((ticks, 2), np.int64)
+    _count(traffic, tick, source, spikes, packets_out, packets_in, events, longest)
+    return TickCounts(compartments, active, spikes, packets_out, packets_in, events, longest)
+
+
+@njit
+def _count(
+    traffic: Traffic,
+    spike_tick: Any,
+    spike_source: Any,
+    spikes: Any,
+    packets_out: Any,
+    packets_in: Any,
+    events: Any,
+    longest: Any,
+) -> None:
+    for spike in range(spike_tick.shape[0]):
+        tick = spike_tick[spike]
+        source = spike_source[spike]
+        home = traffic.home[source]
+        if home >= 0 and not traffic.silent[source]:
+            spikes[tick, home] += 1
+        for packet in range(traffic.start[source], traffic.start[source + 1]):
+            core = traffic.core[packet]
+            packets_in[tick, core] += 1
+            events[traffic.synapse_class[packet], tick, core] += traffic.synapses[packet]
+            if home >= 0:
+                packets_out[tick, home] += 1
+            east_west = traffic.hops_east_west[packet]
+            north_south = traffic.hops_north_south[packet]
+            if east_west + north_south > longest[tick, 0] + longest[tick, 1]:
+                longest[tick, 0] = east_west
+                longest[tick, 1] = north_south
+
+
+def total_counters(
+    traffic: Traffic, compartments: Int64, source_spikes: Int64, active: Int64, ticks: int
+) -> Counters:
+    """Exact totals from the spike count of every source."""
+    cores = compartments.shape[0]
+    packets = source_spikes.repeat(np.diff(traffic.start))
+    home = traffic.home.repeat(np.diff(traffic.start))
+    per_core = lambda where, amount: _summed(where, amount, cores)  # noqa: E731
+    counted = (traffic.home >= 0) & ~traffic.silent
+    return Counters(
+        ticks=ticks,
+        compartments=compartments,
+        compartment_ticks=compartments * ticks,
+        updates_active=active.copy(),
+        spikes=per_core(traffic.home[counted], source_spikes[counted]),
+        packets_out=per_core(home[home >= 0], packets[home >= 0]),
+        packets_in=per_core(traffic.core, packets),
+        events=np.stack(
+            [
+                per_core(traffic.core[chosen], (packets * traffic.synapses)[chosen])
+                for chosen in (traffic.synapse_class == number for number in range(len(SYNAPSE_CLASSES)))
+            ]
+        ),
+        hops_east_west=int((packets * traffic.hops_east_west).sum()),
+        hops_north_south=int((packets * traffic.hops_north_south).sum()),
+        local_packets=int(packets[(traffic.hops_east_west + traffic.hops_north_south == 0) & (home >= 0)].sum()),
+        host_packets=int(packets[home < 0].sum()),
+        input_spikes=int(source_spikes[~counted].sum()),
+    )
+
+
+def _summed(where: Int64, amount: Int64, size: int) -> Int64:
+    total = np.zeros(size, np.int64)
+    np.add.at(total, where, amount)
+    return total
+
+
+def tick_times(counts: TickCounts, name: str, cost_set: Any, tiles_used: int) -> TickTimes:
+    """Duration of every tick under one cost set (see ``_davies_times`` and ``_sanafe_times``)."""
+    model = {"davies2018": _davies_times, "sanafe2025": _sanafe_times}[name]
+    return model(counts, {key: quantity.value for key, quantity in cost_set.time.items()}, cost_set, tiles_used)
+
+
+def _davies_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+    """Davies 2018, Table 2: per core, updates and synaptic operations one after the other; then the farthest packet, then
+    the barrier, interpolated between 1 and 32 tiles."""
+    inactive = counts.compartments[None, :] - counts.active
+    neuron = counts.active * time_s["neuron_update_active"] + inactive * time_s["neuron_update_inactive"]
+    synapse = counts.events.sum(axis=0) * time_s["synaptic_operation"]
+    busiest = np.argmax(neuron + synapse, axis=1)
+    rows = np.arange(busiest.shape[0])
+    network = (
+        counts.longest_path[:, 0] * time_s["hop_east_west"]
+        + counts.longest_path[:, 1] * time_s["hop_north_south"]
+        + np.where(counts.packets_in.sum(axis=1) > 0, time_s["spike_within_tile"], 0.0)
+    )
+    span = (time_s["barrier_max"] - time_s["barrier_min"]) / 31
+    barrier = np.full(rows.shape[0], time_s["barrier_min"] + span * (min(max(tiles_used, 1), 32) - 1))
+    neuron_s, message_s = neuron[rows, busiest], synapse[rows, busiest]
+    return TickTimes(neuron_s + message_s + network + barrier, neuron_s, message_s, network, barrier, busiest)
+
+
+def _sanafe_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+    """SANA-FE 2.2.9 timing model ``simple``: the slower of neuron and message processing, each at its own busiest core,
+    plus a synchronisation step that depends on the tiles in use. Every compartment is updated in every tick."""
+    neuron = (
+        counts.compartments[None, :] * (time_s["neuron_access"] + time_s["neuron_update"])
+        + counts.spikes * time_s["spike_out"]
+        + counts.packets_out * time_s["message_out"]
+    )
+    message = counts.packets_in * time_s["message_in"]
+    for number, synapse_class in enumerate(SYNAPSE_CLASSES):
+        message = message + counts.events[number] * time_s[f"synapse_{synapse_class}"]
+    neuron_s, message_s = neuron.max(axis=1), message.max(axis=1)
+    slower = np.where(neuron_s >= message_s, np.argmax(neuron, axis=1), np.argmax(message, axis=1))
+    barrier = np.full(neuron_s.shape[0], _sync_step(cost_set, tiles_used))
+    total = np.maximum(neuron_s, message_s) + barrier
+    return TickTimes(total, neuron_s, message_s, np.zeros_like(total), barrier, slower)
+
+
+def _sync_step(cost_set: Any, tiles_used: int) -> float:
+    """Largest table entry whose tile count does not exceed the tiles in use."""
+    reached = [step for step in cost_set.sync_table if step.tiles <= max(tiles_used, 1)]
+    return float(max(reached, key=lambda step: step.tiles).time.value)
+
+
+def energy_terms(counters: Counters, name: str) -> tuple[Term, ...]:
+    """Which counters cost what under a cost set; the constants' names are those of the chip file."""
+    return {"davies2018": _davies_terms, "sanafe2025": _sanafe_terms}[name](counters)
+
+
+def _davies_terms(counters: Counters) -> tuple[Term, ...]:
+    active = int(counters.updates_active.sum())
+    return (
+        Term("neuron updates, active", "neuron", active, "neuron_update_active"),
+        Term(
+            "neuron updates, inactive",
+            "neuron",
+            int(counters.compartment_ticks.sum()) - active,
+            "neuron_update_inactive",
+        ),
+        Term("synaptic operations", "synapse", counters.synaptic_events, "synaptic_operation"),
+        Term("spikes within a tile", "network", counters.local_packets, "spike_within_tile"),
+        Term("hops east-west", "network", counters.hops_east_west, "hop_east_west"),
+        Term("hops north-south", "network", counters.hops_north_south, "hop_north_south"),
+    )
+
+
+def _sanafe_terms(counters: Counters) -> tuple[Term, ...]:
+    updates = int(counters.compartment_ticks.sum())
+    classes = counters.events.sum(axis=1)
+    return (
+        Term("neuron accesses", "neuron", updates, "neuron_access"),
+        Term("neuron updates", "neuron", updates, "neuron_update"),
+        Term("spikes out", "neuron", int(counters.spikes.sum()), "spike_out"),
+        *(
+            Term(f"{label} synapses", "synapse", int(classes[number]), f"synapse_{label}")
+            for number, label in enumerate(SYNAPSE_CLASSES)
+        ),
+        Term("messages", "network", int(counters.packets_in.sum()), "message_out"),
+        Term("hops east-west", "network", counters.hops_east_west, "hop_east_west"),
+        Term("hops north-south", "network", counters.hops_north_south, "hop_north_south"),
+    )
