@@ -29,7 +29,7 @@ _registered = 0
 
 
 @overload(arith.select)
-def _select_in_kernels(condition: Any, when_true: Any, when_false: Any) -> Any:
+def _select_in_kernels(condition, when_true, when_false):  # type: ignore[no-untyped-def]  # Numba compares signatures
     return lambda condition, when_true, when_false: when_true if condition else when_false
 
 

@@ -33,6 +33,7 @@ class Chunk:
         input_start: (ticks + 1,) int64, where each tick's external spikes start in ``input_source``.
         spike_tick, spike_source: int32, spikes of neurons; sources are host sources first, then neurons.
         active: (ticks, cores) int32, neurons not at rest in the tick.
+        range_events: name -> (cores,) int64, arithmetic that left its range (wraps, saturations), so that none is silent.
         probes: state name -> (ticks, probed neurons) int32.
     """
 
@@ -43,6 +44,7 @@ class Chunk:
     spike_tick: NDArray[np.int32]
     spike_source: NDArray[np.int32]
     active: NDArray[np.int32]
+    range_events: Mapping[str, Int64]
     probes: Mapping[str, NDArray[np.int32]]
 
 

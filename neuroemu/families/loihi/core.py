@@ -1,7 +1,7 @@
 """Loihi cores in motion: the compiled tick over all cores of a program, from arriving synapses to emitted spikes.
 
-Neurons are laid out core after core. Accumulators count in units of 64 in 16 bits: every synaptic weight is a multiple of
-64, so the chip's 21-bit wrap is exactly the wrap of a 16-bit word. ``dynamics.py`` holds the equations.
+Neurons are laid out core after core. Accumulators count in units of 64, since every synaptic weight is a multiple of 64;
+they are wider than the chip's so that its wraps can be counted. ``dynamics.py`` holds the equations.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class State:
     u: NDArray[np.int32]
     v: NDArray[np.int32]
     refractory: NDArray[np.uint8]
-    arriving: NDArray[np.int16]  # (delay slots, neurons)
+    arriving: NDArray[np.int32]  # (delay slots, neurons), in 64s
 
 
 def initial_state(program: CompiledProgram) -> State:
@@ -95,7 +95,7 @@ def initial_state(program: CompiledProgram) -> State:
         u=np.zeros(program.neurons, np.int32),
         v=np.zeros(program.neurons, np.int32),
         refractory=np.zeros(program.neurons, np.uint8),
-        arriving=np.zeros((program.max_delay + 2, program.neurons), np.int16),
+        arriving=np.zeros((program.max_delay + 2, program.neurons), np.int32),
     )
 
 
@@ -158,9 +158,15 @@ def _update(
     lowest: int,
     highest: int,
     spiked: Any,
-) -> int:
-    """One tick of neurons ``first..last-1`` of equal registers; returns how many were not at rest."""
+) -> tuple[int, int, int]:
+    """One tick of neurons ``first..last-1`` of equal registers.
+
+    Returns:
+        how many were not at rest, how many accumulators or currents wrapped, how many membranes saturated.
+    """
     active = 0
+    wrapped = 0
+    saturated = 0
     for neuron in range(first, last):
         before_u = int(u[neuron])
         before_v = int(v[neuron])
@@ -169,6 +175,8 @@ def _update(
         active += (before_u != 0) | (before_v != 0) | (input_sum != 0) | (drive[neuron] != 0)
         new_u = dynamics.current(before_u, input_sum, current_retain)
         new_v = dynamics.membrane(before_v, new_u, int(drive[neuron]), membrane_retain, lowest, highest)
+        wrapped += dynamics.wraps(before_u, input_sum, current_retain)
+        saturated += dynamics.saturates(before_v, new_u, int(drive[neuron]), membrane_retain, lowest, highest)
         new_v = dynamics.held_at_reset(new_v, counter)
         fired = dynamics.fires(new_v, int(threshold[neuron]))
         u[neuron] = new_u
@@ -176,7 +184,7 @@ def _update(
         refractory[neuron] = dynamics.refractory_after(fired, counter, period)
         arriving[neuron] = 0
         spiked[neuron] = fired
-    return active
+    return active, wrapped, saturated
 
 
 @njit
@@ -201,6 +209,8 @@ def advance(
     spike_tick: Any,
     spike_source: Any,
     active: Any,
+    wrapped: Any,
+    saturated: Any,
     probe: Any,
     probe_u: Any,
     probe_v: Any,
@@ -212,6 +222,7 @@ def advance(
         input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
         spike_tick, spike_source: int32 buffers for spikes of neurons (external spikes are not recorded here).
         active: (ticks, cores) int32, neurons not at rest.
+        wrapped, saturated: (cores,) int64, range events, added to.
         probe: neuron numbers recorded into ``probe_u``/``probe_v`` (ticks, probes).
 
     Returns:
@@ -245,7 +256,8 @@ def advance(
                 _drive_with_noise(drive, noise, bias, segments, segment, noise_key, seed, tick)
             elif local_tick == segments.bias_start[segment] or row == 0:
                 drive[first:last] = bias[first:last]
-            active[row, segments.core[segment]] += _update(
+            core = segments.core[segment]
+            busy, wraps, clips = _update(
                 first,
                 last,
                 u,
@@ -262,6 +274,9 @@ def advance(
                 segments.highest[segment],
                 spiked,
             )
+            active[row, core] += busy
+            wrapped[core] += wraps
+            saturated[core] += clips
         for index in range(probe.shape[0]):
             probe_u[row, index] = u[probe[index]]
             probe_v[row, index] = v[probe[index]]
@@ -305,6 +320,8 @@ class LoihiEngine:
         program, state = self.program, self.state
         ticks = last_tick - first_tick
         active = np.zeros((ticks, max(program.cores, 1)), np.int32)
+        wrapped = np.zeros(max(program.cores, 1), np.int64)
+        saturated = np.zeros(max(program.cores, 1), np.int64)
         probe_u = np.empty((ticks, probe.shape[0]), np.int32)
         probe_v = np.empty((ticks, probe.shape[0]), np.int32)
         reached, spikes = advance(
@@ -328,6 +345,8 @@ class LoihiEngine:
             self._spike_tick,
             self._spike_source,
             active,
+            wrapped,
+            saturated,
             probe,
             probe_u,
             probe_v,
@@ -341,5 +360,6 @@ class LoihiEngine:
             spike_tick=self._spike_tick[:spikes].copy(),
             spike_source=self._spike_source[:spikes].copy(),
             active=active[:done],
+            range_events={"wraps": wrapped, "saturations": saturated},
             probes={"u": probe_u[:done], "v": probe_v[:done]},
         )

@@ -45,10 +45,24 @@ def current(u: Any, arriving: Any, retain: Any) -> Any:
 
 
 @rule
+def wraps(u: Any, arriving: Any, retain: Any) -> Any:
+    """True when the accumulator or the current leaves its range and wraps in this tick."""
+    exact = scale_toward_zero(u, retain, DECAY_BITS) + arriving
+    return exact != current(u, arriving, retain)
+
+
+@rule
 def membrane(v: Any, u: Any, bias: Any, retain: Any, lowest: Any, highest: Any) -> Any:
     """Membrane after leak (``retain`` = 4096 - register) and drive; saturates at ``lowest..highest``, never wraps."""
     drive = wrap(u + bias, STATE_BITS)
     return clamp(scale_toward_zero(v, retain, DECAY_BITS) + drive, lowest, highest)
+
+
+@rule
+def saturates(v: Any, u: Any, bias: Any, retain: Any, lowest: Any, highest: Any) -> Any:
+    """True when the membrane leaves ``lowest..highest`` (or the drive wraps) in this tick."""
+    exact = scale_toward_zero(v, retain, DECAY_BITS) + u + bias
+    return exact != membrane(v, u, bias, retain, lowest, highest)
 
 
 @rule

@@ -71,6 +71,8 @@ class Counters:
     local_packets: int
     host_packets: int
     input_spikes: int
+    wraps: Int64
+    saturations: Int64
 
     @property
     def synaptic_events(self) -> int:
@@ -89,6 +91,8 @@ class Counters:
             "host_packets": self.host_packets,
             "hops_east_west": self.hops_east_west,
             "hops_north_south": self.hops_north_south,
+            "accumulator_wraps": int(self.wraps.sum()),
+            "membrane_saturations": int(self.saturations.sum()),
         }
 
 
@@ -115,6 +119,7 @@ class TrafficMeter:
         self.ticks = 0
         self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
         self._active = np.zeros(self.compartments.shape[0], np.int64)
+        self._range_events = {name: np.zeros_like(self._active) for name in ("wraps", "saturations")}
         self._times: dict[str, list[TickTimes]] = {name: [] for name in self.cost_sets}
 
     def observe(self, chunk: Chunk) -> None:
@@ -127,6 +132,8 @@ class TrafficMeter:
         source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
         self.source_spikes += np.bincount(source, minlength=self.source_spikes.shape[0])
         self._active += chunk.active.sum(axis=0, dtype=np.int64)
+        for name, events in chunk.range_events.items():
+            self._range_events[name] += events
         self.ticks += ticks
         counts = count_ticks(self.traffic, self.compartments, tick, source, chunk.active.astype(np.int64))
         for name, cost_set in self.cost_sets.items():
@@ -134,7 +141,9 @@ class TrafficMeter:
 
     def counters(self) -> Counters:
         """Totals of everything observed so far."""
-        return total_counters(self.traffic, self.compartments, self.source_spikes, self._active, self.ticks)
+        return total_counters(
+            self.traffic, self.compartments, self.source_spikes, self._active, self.ticks, **self._range_events
+        )
 
     def times(self, cost_set: str) -> TickTimes:
         """Durations of all ticks observed so far under ``cost_set``."""
@@ -186,7 +195,13 @@ def _count(
 
 
 def total_counters(
-    traffic: Traffic, compartments: Int64, source_spikes: Int64, active: Int64, ticks: int
+    traffic: Traffic,
+    compartments: Int64,
+    source_spikes: Int64,
+    active: Int64,
+    ticks: int,
+    wraps: Int64,
+    saturations: Int64,
 ) -> Counters:
     """Exact totals from the spike count of every source."""
     cores = compartments.shape[0]
@@ -213,6 +228,8 @@ def total_counters(
         local_packets=int(packets[(traffic.hops_east_west + traffic.hops_north_south == 0) & (home >= 0)].sum()),
         host_packets=int(packets[home < 0].sum()),
         input_spikes=int(source_spikes[~counted].sum()),
+        wraps=wraps.copy(),
+        saturations=saturations.copy(),
     )
 
 

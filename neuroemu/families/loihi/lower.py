@@ -1,0 +1,668 @@
+"""From a float network to Loihi's integers: registers, mantissas and tick offsets per layer, with every rounding reported.
+
+Each population gets one scale: ``threshold register * 64`` chip units stand for its float threshold, so the threshold itself
+is exact and the rounding sits in weights, decays and biases. Per-neuron thresholds and gains are folded into the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neuroemu.errors import DoesNotFit, Finding, errors_in
+from neuroemu.families.loihi import dynamics
+from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
+from neuroemu.network.model import Network, Neuron, Population, Projection
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+MIXED, EXCITATORY, INHIBITORY = 1, 2, 3
+_WEIGHT_BITS = 8
+_SEARCH_STEPS = 24
+
+
+@dataclass(frozen=True)
+class LoweredPopulation:
+    """Registers of one population.
+
+    Attributes:
+        tick_offset: the chip computes step ``t`` of the source framework in tick ``t + tick_offset``.
+        current_decay, membrane_decay: int64 (size,) register values.
+        threshold: mantissa; ``threshold << 6`` stands for the float threshold.
+        bias_mantissa: int64 (size,); the drive is ``bias_mantissa << bias_exponent``.
+        scale: float64 (size,), chip units per float unit of the membrane.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    tick_offset: int
+    spiking: bool
+    current_decay: IntArray
+    membrane_decay: IntArray
+    threshold: int
+    bias_mantissa: IntArray
+    bias_exponent: int
+    refractory: int
+    scale: FloatArray
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class LoweredProjection:
+    """Synapses of one projection; ``structure`` holds integer mantissas.
+
+    ``delay`` is the synaptic delay field; ``late_ticks`` by how much the spike still arrives too late (long feedback).
+    """
+
+    name: str
+    source: str
+    target: str
+    structure: Dense | Sparse | Conv2d
+    sign_mode: int
+    weight_exponent: int
+    delay: int
+    late_ticks: int = 0
+    weight_bits: int = _WEIGHT_BITS
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """Spikes from outside. A ``constant`` port has one source that fires in every tick (a bias on a current)."""
+
+    name: str
+    shape: tuple[int, ...]
+    constant: bool = False
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class LayerRounding:
+    """What rounding did to one population; errors are relative to the layer's largest weight or to its threshold."""
+
+    population: str
+    scale: float
+    weight_exponent: int
+    weight_bits: int
+    weight_error_max: float
+    weight_error_rms: float
+    clipped_weights: int
+    threshold_float: float | None
+    threshold_chip: float | None
+    threshold_error: float
+    tau_membrane_ticks: float | None
+    tau_membrane_chip_ticks: float | None
+    tau_current_ticks: float | None
+    tau_current_chip_ticks: float | None
+    bias_error_max: float
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoweredNetwork:
+    """A network in chip integers, what rounding did to it, and its float twin with the rounded numbers."""
+
+    ports: tuple[HostPort, ...]
+    populations: tuple[LoweredPopulation, ...]
+    projections: tuple[LoweredProjection, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    rounding: tuple[LayerRounding, ...]
+    quantised: Network
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def output_offset(self) -> int:
+        """Ticks by which the last output lags behind the float network."""
+        offset = {population.name: population.tick_offset for population in self.populations}
+        return max((offset[name] for name in self.outputs), default=0)
+
+
+def lower(network: Network, chip: Any) -> LoweredNetwork:
+    """Lower every population and projection.
+
+    Args:
+        chip: the chip specification (its ``arithmetic`` and ``limits`` are read).
+
+    Raises:
+        DoesNotFit: with all features that the chip cannot compute.
+    """
+    offsets = tick_offsets(network)
+    findings: list[Finding] = []
+    ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
+    populations: list[LoweredPopulation] = []
+    projections: list[LoweredProjection] = []
+    rounding: list[LayerRounding] = []
+    twins: dict[str, Population] = {name: network.populations[name] for name in network.inputs}
+    twin_projections: list[Projection] = []
+    for name, population in network.populations.items():
+        if population.neuron is None:
+            continue
+        layer = _Layer(network, population, chip, findings)
+        lowered, lowered_projections, layer_rounding, twin, twin_incoming = layer.lower(offsets)
+        populations.append(lowered)
+        projections.extend(lowered_projections)
+        rounding.append(layer_rounding)
+        twins[name] = twin
+        twin_projections.extend(twin_incoming)
+        if layer.current_bias is not None:
+            ports.append(HostPort(f"bias:{name}", (1,), constant=True))
+    findings.extend(_delay_findings(network, projections, int(chip.limits.delay_ticks_max.value)))
+    if errors_in(findings):
+        raise DoesNotFit(errors_in(findings))
+    quantised = replace(
+        network,
+        populations={name: twins[name] for name in network.populations},
+        projections=tuple(twin_projections),
+        findings=(),
+    )
+    return LoweredNetwork(
+        tuple(ports),
+        tuple(populations),
+        tuple(projections),
+        network.inputs,
+        network.outputs,
+        tuple(rounding),
+        quantised,
+        tuple(findings),
+    )
+
+
+def tick_offsets(network: Network) -> dict[str, int]:
+    """Ticks by which each population lags: the longest feed-forward path from an input, one tick per hop."""
+    offsets = {name: -1 for name in network.inputs}
+    for name, population in network.populations.items():
+        if not population.is_input:
+            offsets[name] = 0
+    for _ in range(len(offsets)):
+        changed = False
+        for projection in network.projections:
+            needed = offsets[projection.source] + 1
+            if projection.delay_ticks == 0 and offsets[projection.target] < needed:
+                offsets[projection.target] = needed
+                changed = True
+        if not changed:
+            return offsets
+    raise ValueError("zero-delay cycle")
+
+
+class _Layer:
+    """Lowers one population with everything that ends in it."""
+
+    def __init__(self, network: Network, population: Population, chip: Any, findings: list[Finding]):
+        assert population.neuron is not None
+        self.network = network
+        self.population = population
+        self.neuron: Neuron = population.neuron
+        self.chip = chip
+        self.findings = findings
+        self.where = f"population {population.name}"
+        self.remarks: list[str] = []
+        self.incoming = network.incoming(population.name)
+        self.unit = self._float_units()
+        self.current_bias = self._bias_on_current()
+
+    # ------------------------------------------------------------------ float side
+
+    def _float_units(self) -> FloatArray:
+        """Per neuron: the float membrane value that the threshold register stands for."""
+        neuron = self.neuron
+        size = self.population.size
+        if neuron.threshold is None:
+            return np.ones(size)
+        above_reset = neuron.threshold - neuron.reset_value
+        if np.any(above_reset <= 0):
+            self._note(
+                "NE3001",
+                "error",
+                f"the threshold of {int(np.sum(above_reset <= 0))} neurons is not above their reset value",
+                ("raise the threshold or lower v_reset",),
+            )
+            return np.ones(size)
+        if np.any(neuron.reset_value != 0):
+            self._note(
+                "NE3002",
+                "warning",
+                "resets to a value other than 0; the chip resets to 0, so the membrane is shifted by v_reset and the first "
+                "ticks start from v_reset instead of 0",
+                ("train with v_reset = 0",),
+            )
+        return above_reset
+
+    def _drive(self) -> FloatArray:
+        """Constant float drive of the membrane per tick, shifted by the reset value."""
+        neuron = self.neuron
+        drive = neuron.leak_input - (1.0 - neuron.membrane_decay) * neuron.reset_value
+        if neuron.current_decay is None:
+            drive = drive + neuron.input_gain * self._input_bias()
+        return np.asarray(drive / self.unit)
+
+    def _input_bias(self) -> FloatArray:
+        total = np.zeros(self.population.size)
+        for projection in self.incoming:
+            if projection.bias is not None:
+                total = total + projection.bias
+        return total
+
+    def _bias_on_current(self) -> FloatArray | None:
+        """A bias that enters a decaying current: the chip's bias register would skip the current."""
+        if self.neuron.current_decay is None or not np.any(self._input_bias() != 0):
+            return None
+        self.remarks.append("bias enters the synaptic current through a host source that fires in every tick")
+        return self._input_bias() * self._gain()
+
+    def _gain(self) -> FloatArray:
+        """From a float weight to the share of the threshold that one spike adds to the current."""
+        neuron = self.neuron
+        gain = neuron.input_gain / self.unit
+        return np.asarray(gain * neuron.current_gain if neuron.current_gain is not None else gain)
+
+    def _weights(self) -> list[tuple[Projection, Dense | Sparse | Conv2d]]:
+        """Folded structures in shares of the threshold."""
+        gain = self._gain()
+        return [(projection, _scaled(fold(projection.stages), gain)) for projection in self.incoming]
+
+    # ------------------------------------------------------------------ integer side
+
+    def lower(
+        self, offsets: dict[str, int]
+    ) -> tuple[LoweredPopulation, list[LoweredProjection], LayerRounding, Population, list[Projection]]:
+        """Choose the scale, round, and build the float twin."""
+        self._check_reset_rules()
+        weights = self._weights()
+        drive = self._drive()
+        if self.current_bias is not None:
+            weights.append((_constant_projection(self.population), Dense(self.current_bias[:, None])))
+        threshold, register = self._choose_threshold([structure for _, structure in weights], drive)
+        units = self._units_per_threshold(threshold, register)
+        offset = offsets[self.population.name]
+        lowered: list[LoweredProjection] = []
+        twins: list[Projection] = []
+        errors = _WeightErrors()
+        for projection, structure in weights:
+            exponent, sign_mode = _weight_format(structure, units)
+            mantissas, clipped = _rounded(structure, units, exponent, sign_mode)
+            errors.add(structure, mantissas, units, exponent, clipped)
+            is_constant = projection.source not in self.network.populations
+            source_offset = -1 if is_constant else offsets[projection.source]
+            delay = offset + projection.delay_ticks - source_offset - 1 if not is_constant else offset
+            lowered.append(
+                LoweredProjection(
+                    projection.name,
+                    projection.source,
+                    projection.target,
+                    mantissas,
+                    sign_mode,
+                    exponent,
+                    max(delay, 0),
+                    max(-delay, 0),
+                )
+            )
+            if not is_constant:
+                twins.append(
+                    replace(
+                        projection,
+                        stages=(_scaled(mantissas, np.full(self.population.size, 2.0**exponent * 64 / units)),),
+                        bias=None,
+                    )
+                )
+        population, twin, rounding = self._registers(threshold, register, units, drive, offset, errors, lowered)
+        if self.current_bias is not None and twins:
+            bias_values = _dense_column(lowered[-1]) * 2.0 ** lowered[-1].weight_exponent * 64 / units
+            twins[0] = replace(twins[0], bias=bias_values)
+        return population, lowered, rounding, twin, twins
+
+    def _check_reset_rules(self) -> None:
+        neuron = self.neuron
+        if neuron.threshold is None:
+            return
+        if neuron.reset in ("subtract", "subtract_snntorch"):
+            self._note(
+                "NE3003",
+                "warning",
+                "subtracts the threshold on a spike (soft reset); Loihi 1 resets to 0, so what exceeds the threshold is lost",
+                (
+                    "train with reset to zero (snnTorch: reset_mechanism='zero')",
+                    "compare the accuracy and the divergence report below before trusting this mapping",
+                ),
+            )
+            self.remarks.append("soft reset replaced by reset to zero")
+        if neuron.reset == "none":
+            self._note("NE3004", "warning", "never resets; Loihi 1 resets to 0 on a spike", ("use a threshold with reset",))
+            self.remarks.append("missing reset replaced by reset to zero")
+        if neuron.reset_delay:
+            self._note(
+                "NE3005",
+                "warning",
+                "resets one step after the spike; Loihi 1 resets in the tick of the spike",
+                ("snnTorch: reset_delay=False",),
+            )
+            self.remarks.append("late reset replaced by reset in the tick of the spike")
+        if neuron.multispike:
+            self._note(
+                "NE3006",
+                "warning",
+                "may emit several spikes per step; a Loihi 1 compartment emits at most one per tick",
+                ("train with single spikes per step", "raise the threshold or run more, finer steps"),
+            )
+            self.remarks.append("several spikes per step replaced by at most one")
+        if neuron.refractory_ticks + 1 > int(self.chip.arithmetic.refractory_max.value):
+            self._note(
+                "NE3007",
+                "error",
+                f"refractory period of {neuron.refractory_ticks} ticks exceeds "
+                f"{int(self.chip.arithmetic.refractory_max.value) - 1}",
+                ("shorten the refractory period",),
+            )
+
+    def _choose_threshold(self, structures: list[Dense | Sparse | Conv2d], drive: FloatArray) -> tuple[int, int]:
+        """(float-equivalent threshold in 64s, register mantissa) with the finest weights that cannot overflow."""
+        arithmetic = self.chip.arithmetic
+        highest = (1 << int(arithmetic.threshold_mantissa_bits.value)) - 1
+        largest = max((float(np.abs(_values(s)).max(initial=0.0)) for s in structures), default=0.0)
+        row_sum = sum((_row_sums(s) for s in structures), np.zeros(self.population.size))
+        worst = float(row_sum.max(initial=0.0))
+        worst_drive = float(np.abs(drive).max(initial=0.0))
+        accumulator = (1 << (int(arithmetic.accumulator_bits.value) - 6)) - 1
+        membrane = (1 << (int(arithmetic.membrane_bits.value) - 6)) - 1
+        bound = float(highest)
+        if worst > 0:
+            bound = min(bound, accumulator / worst)
+        bound = min(bound, membrane / (1.0 + worst + worst_drive))
+        bound = min(bound, 4095.0 * 2**7 / 64 / worst_drive) if worst_drive > 0 else bound
+        if self.neuron.threshold is None:
+            bound = min(bound, membrane / (1.0 + _settled(worst + worst_drive, self.neuron.membrane_decay)))
+        top = int(arithmetic.weight_exponent_max.value)
+        if largest == 0.0:
+            threshold = int(max(1, min(bound, 4096)))
+        else:
+            fits = [254 * 2.0**exponent / largest for exponent in range(-8, top + 1)]
+            allowed = [value for value in fits if 1 <= value <= bound]
+            ideal = max(allowed) if allowed else min(max(1.0, 254 / largest), highest)
+            if not allowed or ideal < 254 / largest and worst * 254 / largest > accumulator:
+                ideal = min(max(1.0, 254 / largest), float(highest))
+                self._overflow_note(ideal * worst, accumulator)
+            threshold = self._finest(ideal, structures)
+        leaky = bool(np.any(self.neuron.membrane_decay != 1.0)) or bool(np.any(drive != 0.0))
+        at_equality = self.neuron.compare == "ge" and self.neuron.threshold is not None and not leaky
+        if self.neuron.threshold is None:
+            return threshold, highest
+        return threshold, threshold - 1 if at_equality else threshold
+
+    def _overflow_note(self, worst: float, limit: int) -> None:
+        self._note(
+            "NE3008",
+            "note",
+            f"if all inputs fired in the same tick the accumulator would need {worst * 64:.0f}, the chip wraps beyond "
+            f"{limit * 64}; wraps are counted in the run",
+            ("check accumulator_wraps in the report", "prune or scale down large weights"),
+        )
+
+    def _finest(self, ideal: float, structures: list[Dense | Sparse | Conv2d]) -> int:
+        """The threshold near ``ideal`` (never above) whose weights round best."""
+        candidates = sorted({max(1, int(ideal * (1 - 0.25 * step / _SEARCH_STEPS))) for step in range(_SEARCH_STEPS)})
+        sample = np.concatenate([_sampled(_values(structure)) for structure in structures])
+        if sample.size == 0:
+            return candidates[-1]
+
+        def error(threshold: int) -> float:
+            largest = float(np.abs(sample).max()) * threshold
+            exponent = _exponent_for(largest)
+            step = 2.0 ** (exponent + 1)
+            return float(np.sqrt(np.mean((np.rint(sample * threshold / step) * step / threshold - sample) ** 2)))
+
+        return min(candidates, key=lambda threshold: (error(threshold), -threshold))
+
+    def _units_per_threshold(self, threshold: int, register: int) -> int:
+        """Chip units that stand for the float threshold; one more where ``>=`` meets the chip's ``>``."""
+        leaky_ge = self.neuron.compare == "ge" and register == threshold and self.neuron.threshold is not None
+        return threshold * 64 + (1 if leaky_ge else 0)
+
+    def _registers(
+        self,
+        threshold: int,
+        register: int,
+        units: int,
+        drive: FloatArray,
+        offset: int,
+        errors: _WeightErrors,
+        lowered: list[LoweredProjection],
+    ) -> tuple[LoweredPopulation, Population, LayerRounding]:
+        neuron, size = self.neuron, self.population.size
+        one = dynamics.DECAY_ONE
+        membrane_decay = np.clip(np.rint(one * (1.0 - neuron.membrane_decay)), 0, one - 1).astype(np.int64)
+        if neuron.current_decay is None:
+            current_decay = np.full(size, one - 1, np.int64)
+        else:
+            current_decay = np.clip(np.rint(one * (1.0 - neuron.current_decay)) - 1, 0, one - 1).astype(np.int64)
+        exponent, mantissa = _bias_registers(drive * units)
+        bias_error = float(np.abs((mantissa << exponent) - drive * units).max(initial=0.0) / units)
+        population = LoweredPopulation(
+            name=self.population.name,
+            shape=self.population.shape,
+            tick_offset=offset,
+            spiking=neuron.spiking,
+            current_decay=current_decay,
+            membrane_decay=membrane_decay,
+            threshold=register,
+            bias_mantissa=mantissa,
+            bias_exponent=exponent,
+            refractory=neuron.refractory_ticks + 1,
+            scale=units / self.unit,
+        )
+        twin_threshold = None if neuron.threshold is None else np.full(size, register * 64 / units)
+        twin = Population(
+            self.population.name,
+            self.population.shape,
+            Neuron(
+                membrane_decay=(one - membrane_decay) / one,
+                input_gain=np.ones(size),
+                leak_input=(mantissa << exponent) / units,
+                threshold=twin_threshold,
+                reset_value=np.zeros(size),
+                current_decay=None if neuron.current_decay is None else (one - 1 - current_decay) / one,
+                current_gain=None if neuron.current_decay is None else np.ones(size),
+                compare="gt",
+                reset="zero",
+                refractory_ticks=neuron.refractory_ticks,
+                kind=neuron.kind,
+            ),
+        )
+        exponents = [projection.weight_exponent for projection in lowered]
+        rounding = LayerRounding(
+            population=self.population.name,
+            scale=float(np.median(population.scale)),
+            weight_exponent=max(exponents, default=0),
+            weight_bits=_WEIGHT_BITS,
+            weight_error_max=errors.largest,
+            weight_error_rms=errors.rms,
+            clipped_weights=errors.clipped,
+            threshold_float=None if neuron.threshold is None else float(np.median(neuron.threshold)),
+            threshold_chip=None if neuron.threshold is None else float(np.median(register * 64 / population.scale)),
+            threshold_error=0.0 if neuron.threshold is None else abs(register * 64 - units) / units,
+            tau_membrane_ticks=_tau(neuron.membrane_decay),
+            tau_membrane_chip_ticks=_tau((one - membrane_decay) / one),
+            tau_current_ticks=None if neuron.current_decay is None else _tau(neuron.current_decay),
+            tau_current_chip_ticks=None if neuron.current_decay is None else _tau((one - 1 - current_decay) / one),
+            bias_error_max=bias_error,
+            remarks=tuple(self.remarks),
+        )
+        return population, twin, rounding
+
+    def _note(
+        self, code: str, severity: Literal["error", "warning", "note"], message: str, fixes: tuple[str, ...]
+    ) -> None:
+        self.findings.append(Finding(code, message, self.where, fixes, severity))
+
+
+class _WeightErrors:
+    """Rounding errors over all weights of a layer, relative to the largest of each projection."""
+
+    def __init__(self) -> None:
+        self.largest = 0.0
+        self.clipped = 0
+        self._squares = 0.0
+        self._count = 0
+
+    def add(
+        self,
+        wanted: Dense | Sparse | Conv2d,
+        mantissas: Dense | Sparse | Conv2d,
+        units: int,
+        exponent: int,
+        clipped: int,
+    ) -> None:
+        values = _values(wanted)
+        largest = float(np.abs(values).max(initial=0.0))
+        if largest == 0.0:
+            return
+        error = (_values(mantissas) * 2.0**exponent * 64 / units - values) / largest
+        self.largest = max(self.largest, float(np.abs(error).max()))
+        self._squares += float((error**2).sum())
+        self._count += error.size
+        self.clipped += clipped
+
+    @property
+    def rms(self) -> float:
+        return float(np.sqrt(self._squares / self._count)) if self._count else 0.0
+
+
+def _constant_projection(population: Population) -> Projection:
+    return Projection(f"bias:{population.name}", f"bias:{population.name}", population.name, ())
+
+
+def _dense_column(projection: LoweredProjection) -> FloatArray:
+    assert isinstance(projection.structure, Dense)
+    return projection.structure.weight[:, 0]
+
+
+def _values(structure: Dense | Sparse | Conv2d) -> FloatArray:
+    """All weights as a flat array."""
+    if isinstance(structure, Sparse):
+        return np.asarray(structure.weight.data)
+    return structure.weight.reshape(-1)
+
+
+def _sampled(values: FloatArray) -> FloatArray:
+    """At most 50,000 weights, evenly spaced: enough to judge a scale."""
+    return values[:: max(1, values.shape[0] // 50_000)]
+
+
+def _row_sums(structure: Dense | Sparse | Conv2d) -> FloatArray:
+    """Sum of absolute weights into each target neuron (for a convolution: its largest possible sum)."""
+    if isinstance(structure, Dense):
+        return np.asarray(np.abs(structure.weight).sum(axis=1))
+    if isinstance(structure, Sparse):
+        return np.asarray(abs(structure.weight).sum(axis=1)).reshape(-1)
+    per_channel = np.abs(structure.weight).sum(axis=(1, 2, 3))
+    return np.repeat(per_channel, structure.n_out // per_channel.shape[0])
+
+
+def _scaled(structure: Dense | Sparse | Conv2d, factor: FloatArray) -> Dense | Sparse | Conv2d:
+    """Multiply the weights into each target neuron by ``factor``; a convolution stays one if the factor allows it."""
+    if isinstance(structure, Dense):
+        return Dense(structure.weight * factor[:, None])
+    if isinstance(structure, Sparse):
+        return Sparse(sp.csr_array(sp.diags_array(factor) @ structure.weight))
+    channels = structure.weight.shape[0]
+    by_channel = factor.reshape(channels, -1)
+    if np.all(by_channel == by_channel[:, :1]):
+        return replace(structure, weight=structure.weight * by_channel[:, 0][:, None, None, None])
+    return Sparse(sp.csr_array(sp.diags_array(factor) @ structure.to_sparse()))
+
+
+def _exponent_for(largest: float) -> int:
+    """Smallest weight exponent with which ``largest`` (in 64s) still fits the mantissa."""
+    if largest <= 0:
+        return 0
+    return int(np.clip(np.ceil(np.log2(largest / 254.0) - 1e-12), -8, 7))
+
+
+def _weight_format(structure: Dense | Sparse | Conv2d, units: int) -> tuple[int, int]:
+    """(exponent, sign mode): one-signed weights gain a bit of precision over mixed ones."""
+    values = _values(structure)
+    exponent = _exponent_for(float(np.abs(values).max(initial=0.0)) * units / 64)
+    if values.size and values.min() >= 0:
+        return exponent, EXCITATORY
+    if values.size and values.max() <= 0:
+        return exponent, INHIBITORY
+    return exponent, MIXED
+
+
+def _rounded(
+    structure: Dense | Sparse | Conv2d, units: int, exponent: int, sign_mode: int
+) -> tuple[Dense | Sparse | Conv2d, int]:
+    """Mantissas (same structure, integer values) and how many had to be clipped by more than rounding."""
+    step = 2.0 if sign_mode == MIXED else 1.0
+    low, high = {MIXED: (-256.0, 254.0), EXCITATORY: (0.0, 255.0), INHIBITORY: (-255.0, 0.0)}[sign_mode]
+
+    def mantissa(values: FloatArray) -> FloatArray:
+        return np.rint(values * (units / 64 / 2.0**exponent / step)) * step
+
+    exact = mantissa(_values(structure))
+    clipped = int(np.sum((exact < low - step) | (exact > high + step)))
+    if isinstance(structure, Sparse):
+        weight = sp.csr_array(
+            (np.clip(exact, low, high), structure.weight.indices, structure.weight.indptr), shape=structure.weight.shape
+        )
+        return Sparse(weight), clipped
+    return replace(structure, weight=np.clip(mantissa(structure.weight), low, high)), clipped
+
+
+def _bias_registers(drive: FloatArray) -> tuple[int, IntArray]:
+    """Smallest exponent whose 12-bit mantissas hold the drive."""
+    largest = float(np.abs(drive).max(initial=0.0))
+    exponent = 0
+    while exponent < 7 and largest / 2**exponent > 4095:
+        exponent += 1
+    return exponent, np.clip(np.rint(drive / 2**exponent), -4095, 4095).astype(np.int64)
+
+
+def _settled(drive: float, decay: FloatArray) -> float:
+    """Largest membrane under a constant worst-case drive."""
+    slowest = float(decay.max(initial=0.0))
+    return drive / max(1.0 - slowest, 1.0 / 1024)
+
+
+def _tau(decay: FloatArray) -> float | None:
+    """Time constant in ticks of the median decay factor; None where nothing decays or nothing is kept."""
+    factor = float(np.median(decay)) if decay.size else 0.0
+    return None if factor <= 0.0 or factor >= 1.0 else float(-1.0 / np.log(factor))
+
+
+def _delay_findings(network: Network, projections: list[LoweredProjection], longest: int) -> list[Finding]:
+    findings = []
+    for projection in projections:
+        where = f"projection {projection.name}"
+        if projection.late_ticks:
+            findings.append(
+                Finding(
+                    "NE3010",
+                    f"feedback from {projection.source} to {projection.target} arrives {projection.late_ticks} ticks later than "
+                    "in the float network: every hop costs a tick on the chip",
+                    where,
+                    ("compare with the float network in the divergence report", "train with the chip's delays"),
+                    "warning",
+                )
+            )
+        elif projection.delay > longest:
+            findings.append(
+                Finding(
+                    "NE3011",
+                    f"needs a synaptic delay of {projection.delay} ticks, {projection.delay - longest} more than the "
+                    f"{longest} the chip has",
+                    where,
+                    ("shorten the delay or the skip connection",),
+                )
+            )
+    return findings
