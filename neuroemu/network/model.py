@@ -7,8 +7,8 @@ One tick is one step of the source framework. Arrays are float64; a population's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,8 @@ class Neuron:
         spike = v > threshold   (compare "gt")   or   v >= threshold   (compare "ge")
         reset per ``reset``; see docs and ``reference.py`` for reset_delay, multispike and min_v
 
-    ``threshold`` None means an analog read-out: the output is ``v`` itself.
+    ``threshold`` None means an analog read-out: the output is ``v`` itself. All state is 0 before tick 0. After a spike
+    ``v`` is held at ``reset_value`` and cannot fire for ``refractory_ticks`` ticks.
     """
 
     membrane_decay: FloatArray
@@ -58,6 +59,28 @@ class Neuron:
     @property
     def spiking(self) -> bool:
         return self.threshold is not None
+
+    def spread(self, size: int) -> Neuron:
+        """The same neuron ``size`` times; a neuron that is neither of size 1 nor ``size`` raises ``ValueError``."""
+        if self.size == size:
+            return self
+        if self.size != 1:
+            raise ValueError(f"a neuron with {self.size} parameter values cannot fill {size} places")
+        given = {name: getattr(self, name) for name in PARAMETERS}
+        spread: dict[str, Any] = {k: np.broadcast_to(v, (size,)) for k, v in given.items() if v is not None}
+        return replace(self, **spread)
+
+
+PARAMETERS = (
+    "membrane_decay",
+    "input_gain",
+    "leak_input",
+    "threshold",
+    "reset_value",
+    "current_decay",
+    "current_gain",
+)
+"""The per-neuron arrays of :class:`Neuron`."""
 
 
 @dataclass(frozen=True)
