@@ -1,7 +1,7 @@
 """Quantities as people write them ("23.6 pJ", "128 KiB") to exact SI numbers, and back.
 
-Conversion is decimal: ``parse_quantity("23.6 pJ").value == 23.6e-12``, the float nearest to the written number. Information
-counts in bits and stays an integer. A unit is a product of one prefixed unit and any number of "per" units: ``pJ``,
+Conversion is decimal: ``parse_quantity("23.6 pJ").value == 23.6e-12``, the float nearest to the written number.
+Information counts in bits and stays an integer. A unit is one prefixed unit and any number of "per" units: ``pJ``,
 ``Gspike/s``, ``fJ/bit``.
 """
 
