@@ -1,12 +1,14 @@
-"""From counted events and a chip's constants to energy lines that can be traced back and carry a band."""
+"""From counted events and a chip's constants to energy and time lines that can be traced back and carry a band."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Group = Literal["static", "neuron", "synapse", "network", "reset", "host", "io"]
+ON_CHIP: tuple[Group, ...] = ("static", "neuron", "synapse", "network", "reset")
+"""Groups that make up the chip's energy; host and I/O are reported beside it."""
 
 
 class Constant(Protocol):
@@ -28,11 +30,24 @@ class Term:
 
 @dataclass(frozen=True)
 class Band:
-    """Factors from the estimate to the lowest and highest plausible truth, and where they come from."""
+    """Factors from an estimate to the lowest and highest plausible truth, and the measurements they come from."""
 
     low: float
     high: float
     text: str
+
+
+EXACT = Band(1.0, 1.0, "")
+
+
+def band_from_errors(errors: Iterable[tuple[float, float]], text: str) -> Band:
+    """Band from relative errors of earlier estimates, each ``(low, high)`` of (estimate - measured) / measured.
+
+    An estimate that was 20 % too high means a truth of 1 / 1.2 of it; without any known error the band is open-ended
+    knowledge, so the caller must say so in ``text``.
+    """
+    ratios = [1.0 / (1.0 + error) for pair in errors for error in pair] + [1.0]
+    return Band(min(ratios), max(ratios), text)
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,51 @@ class EnergyLine:
     high_j: float | None
     formula: str
     constants: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """One part of the run time."""
+
+    name: str
+    value_s: float | None
+    formula: str
+    constants: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Value with its band."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """Energy and time of a run under one cost set."""
+
+    name: str
+    title: str
+    band_text: str
+    energy: Estimate
+    energy_lines: tuple[EnergyLine, ...]
+    time: Estimate
+    time_lines: tuple[TimeLine, ...]
+    tick_time_s: Any
+    busiest_core: Any
+    bound: str
+    constants: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """Counters of a run and its estimates under every cost set of the chip; ``sets[0]`` is the default."""
+
+    counters: Mapping[str, int]
+    core_activity: Mapping[int, Mapping[str, int]]
+    sets: tuple[SetReport, ...]
 
 
 def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band: Band) -> tuple[EnergyLine, ...]:
@@ -64,34 +124,25 @@ def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band:
     )
 
 
-def static_line(name: str, low_w: float, high_w: float, duration_s: float, constants: tuple[str, ...]) -> EnergyLine:
-    """Static energy over ``duration_s`` as a range between two published powers; the value is the middle of the range."""
-    low_j, high_j = sorted((low_w * duration_s, high_w * duration_s))
+def static_line(name: str, low_w: float, high_w: float, duration: Estimate, constants: tuple[str, ...]) -> EnergyLine:
+    """Static energy over a run as a range between two published powers; the value is the middle of the two."""
+    middle_w = (low_w + high_w) / 2
     return EnergyLine(
         name=name,
         group="static",
-        value_j=(low_j + high_j) / 2,
-        low_j=low_j,
-        high_j=high_j,
-        formula=f"{low_w * 1e3:g} .. {high_w * 1e3:g} mW x {duration_s * 1e3:.4g} ms",
+        value_j=middle_w * duration.value,
+        low_j=low_w * duration.low,
+        high_j=high_w * duration.high,
+        formula=f"{low_w * 1e3:g} .. {high_w * 1e3:g} mW x {duration.value * 1e3:.4g} ms",
         constants=constants,
     )
 
 
-@dataclass(frozen=True)
-class EnergySum:
-    """Sum of the known lines."""
-
-    value_j: float
-    low_j: float
-    high_j: float
-
-
-def total(lines: Iterable[EnergyLine]) -> EnergySum:
-    """Add what is known; unknown lines stay visible as lines and are not in the sum."""
-    known = [line for line in lines if line.value_j is not None]
-    return EnergySum(
-        value_j=sum(line.value_j or 0.0 for line in known),
-        low_j=sum(line.low_j or 0.0 for line in known),
-        high_j=sum(line.high_j or 0.0 for line in known),
+def on_chip_total(lines: Iterable[EnergyLine]) -> Estimate:
+    """Sum of the known on-chip lines; unknown lines stay visible as lines and are not in the sum."""
+    known = [line for line in lines if line.value_j is not None and line.group in ON_CHIP]
+    return Estimate(
+        value=sum(line.value_j or 0.0 for line in known),
+        low=sum(line.low_j or 0.0 for line in known),
+        high=sum(line.high_j or 0.0 for line in known),
     )

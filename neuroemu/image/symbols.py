@@ -24,12 +24,16 @@ _STORED = np.dtype("<i4")
 
 @dataclass(frozen=True)
 class Port:
-    """An input of the network: ``size`` host sources from ``first_source`` on, in C order of ``shape``."""
+    """Spikes from outside: ``size`` host sources from ``first_source`` on, in C order of ``shape``.
+
+    The sources of a ``constant`` port fire in every tick of a sample (a bias on a current); users do not feed it.
+    """
 
     name: str
     shape: tuple[int, ...]
     first_source: int
     size: int
+    constant: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +85,13 @@ def pack_symbols(symbols: Symbols) -> tuple[dict[str, Any], dict[str, Bytes]]:
     entry = {
         "dialect": symbols.dialect,
         "inputs": [
-            {"name": port.name, "shape": list(port.shape), "first_source": port.first_source, "size": port.size}
+            {
+                "name": port.name,
+                "shape": list(port.shape),
+                "first_source": port.first_source,
+                "size": port.size,
+                "constant": port.constant,
+            }
             for port in symbols.inputs
         ],
         "populations": [
@@ -185,6 +195,7 @@ def _port(item: Any) -> Port:
         name=take(item, "name", str, place),
         shape=take_integers(item, "shape", place),
         first_source=_non_negative(item, "first_source", place),
+        constant=take(item, "constant", bool, place),
         size=_non_negative(item, "size", place),
     )
 

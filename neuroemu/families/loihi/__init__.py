@@ -1,0 +1,59 @@
+"""Intel Loihi 1: current-based integer LIF compartments on a mesh of barrier-synchronised cores."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuroemu.cost.estimate import CostReport
+    from neuroemu.families import Booted, Compiled, Options
+    from neuroemu.image.container import Program
+    from neuroemu.network.model import Network
+
+
+class LoihiFamily:
+    """Compiles networks for Loihi 1 and boots its programs."""
+
+    name = "loihi"
+
+    def compile(self, network: Network, chip: Any, options: Options) -> Compiled:
+        """Lower, map and pack ``network``; see :class:`neuroemu.families.Family`."""
+        from neuroemu.families import Compiled
+        from neuroemu.families.loihi import mapping
+        from neuroemu.families.loihi.image import pack
+        from neuroemu.families.loihi.lower import lower
+        from neuroemu.families.loihi.summary import mapping_section
+
+        lowered = lower(network, chip)
+        placement = mapping.map_network(
+            lowered,
+            chip,
+            partitioner=options.partitioner or mapping.DEFAULT_PARTITIONER,
+            placer=options.placer or mapping.DEFAULT_PLACER,
+            seed=options.seed,
+        )
+        image = mapping.build_image(lowered, placement, chip, network.dialect, options.seed)
+        return Compiled(
+            program=pack(image),
+            quantised=lowered.quantised,
+            rounding=tuple({**asdict(row), "remarks": list(row.remarks)} for row in lowered.rounding),
+            mapping=mapping_section(placement, chip),
+            tick_offsets={population.name: population.tick_offset for population in lowered.populations},
+            findings=lowered.findings,
+        )
+
+    def boot(self, program: Program) -> Booted:
+        """Unpack and load a program; see :class:`neuroemu.families.Family`."""
+        from neuroemu.families.loihi.boot import boot
+
+        return boot(program)
+
+    def costs(self, booted: Booted, samples: int) -> CostReport:
+        """Counters and estimates so far; see :class:`neuroemu.families.Family`."""
+        from neuroemu.families.loihi.boot import costs
+
+        return costs(booted, samples)
+
+
+FAMILY = LoihiFamily()

@@ -1,0 +1,106 @@
+"""Boots a Loihi program: engine, traffic meter and the names a user knows, from the image alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cost.estimate import CostReport
+from neuroemu.families import Booted
+from neuroemu.families.loihi.core import LoihiEngine
+from neuroemu.families.loihi.costs import cost_report
+from neuroemu.families.loihi.image import ProgramImage, unpack
+from neuroemu.families.loihi.load import Links, SynapseMemory, load_program
+from neuroemu.families.loihi.timing import Traffic, TrafficMeter
+from neuroemu.image.container import Program
+from neuroemu.noc.mesh import Mesh
+from neuroemu.spec import ChipSpec
+
+
+@dataclass(frozen=True)
+class LoihiBooted(Booted):
+    """A booted Loihi program with its chip description."""
+
+    chip: Any
+    core_numbers: tuple[int, ...]
+
+
+def boot(program: Program) -> LoihiBooted:
+    """Unpack, load and wire the meter."""
+    image = unpack(program)
+    chip = ChipSpec.from_dict(image.chip)
+    compiled, links, memory = load_program(image)
+    mesh = mesh_of(chip)
+    core_numbers = tuple(core.core for core in image.cores)
+    meter = TrafficMeter(
+        traffic=traffic_table(image, links, memory, mesh),
+        compartments=np.array([core.compartments for core in image.cores], np.int64),
+        cost_sets=chip.cost_sets,
+        tiles_used=len({number // mesh.cores_per_tile for number in core_numbers}),
+    )
+    return LoihiBooted(
+        engine=LoihiEngine(compiled),
+        meter=meter,
+        symbols=image.symbols,
+        constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
+        neurons_of=_neurons_of(image),
+        membrane="v",
+        inputs=compiled.inputs,
+        chip=chip,
+        core_numbers=core_numbers,
+    )
+
+
+def costs(booted: Booted, samples: int) -> CostReport:
+    """Estimates for everything the booted program has done."""
+    assert isinstance(booted, LoihiBooted) and isinstance(booted.meter, TrafficMeter)
+    return cost_report(booted.meter, booted.chip, booted.core_numbers, samples)
+
+
+def mesh_of(chip: Any) -> Mesh:
+    """The chip's mesh of tiles."""
+    structure = chip.structure
+    return Mesh(
+        columns=int(structure.mesh_columns.value),
+        rows=int(structure.mesh_rows.value),
+        cores_per_tile=int(structure.cores_per_tile.value),
+        tile_order=structure.tile_order.value,
+    )
+
+
+def traffic_table(image: ProgramImage, links: Links, memory: SynapseMemory, mesh: Mesh) -> Traffic:
+    """Which packets a spike of each source sends: one per output axon, host packets enter without hops."""
+    inputs = image.host.route_start.shape[0] - 1
+    sizes = np.array([core.compartments for core in image.cores], np.int64)
+    home = np.concatenate([np.full(inputs, -1, np.int64), np.repeat(np.arange(sizes.shape[0]), sizes)])
+    core_number = np.array([core.core for core in image.cores], np.int64)
+    source = np.repeat(np.arange(home.shape[0]), np.diff(links.link_start))
+    east_west = np.zeros(source.shape[0], np.int64)
+    north_south = np.zeros(source.shape[0], np.int64)
+    on_chip = home[source] >= 0
+    east_west[on_chip], north_south[on_chip] = mesh.axis_hops(
+        core_number[home[source[on_chip]]], core_number[links.destination_core[on_chip]]
+    )
+    return Traffic(
+        start=links.link_start,
+        core=links.destination_core,
+        synapses=np.diff(memory.list_start)[links.synapse_list],
+        synapse_class=memory.list_class[links.synapse_list].astype(np.int64),
+        hops_east_west=east_west,
+        hops_north_south=north_south,
+        home=home,
+        silent=home < 0,
+    )
+
+
+def _neurons_of(image: ProgramImage) -> dict[str, NDArray[np.int64]]:
+    first = np.concatenate([[0], np.cumsum([core.compartments for core in image.cores])]).astype(np.int64)
+    position = {core.core: number for number, core in enumerate(image.cores)}
+    return {
+        symbol.name: np.array([first[position[int(core)]] for core in symbol.core], np.int64)
+        + symbol.compartment.astype(np.int64)
+        for symbol in image.symbols.populations
+    }
