@@ -117,11 +117,10 @@ def read_program(path: str | os.PathLike[str]) -> Program:
     """
     where = os.fspath(path)
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BadInput(Finding("NE5008", "cannot read the program: not a regular file", where))
         with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise BadInput(Finding("NE5008", "cannot read the program: not a regular file", where))
-            return _read(file, status.st_size, where)
+            return _read(file, os.fstat(file.fileno()).st_size, where)
     except OSError as error:
         message = f"cannot read the program: {error.strerror or error}"
         raise BadInput(Finding("NE5008", message, where)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from neuroemu.errors import Finding
 from neuroemu.image.bitfields import WORD_BITS, BitField, Layout, misfits, word_layout
 from neuroemu.image.records import INT16, INT64, UINT8, UINT16, UINT32, Record
 from neuroemu.image.symbols import Symbols, check_symbols
+
+if TYPE_CHECKING:
+    from neuroemu.spec.loihi import LoihiLimits
 
 Int64 = NDArray[np.int64]
 
@@ -353,6 +356,19 @@ class CoreLimits:
     threshold_profiles: int
     synapse_formats: int
 
+    @classmethod
+    def of_chip(cls, limits: LoihiLimits) -> CoreLimits:
+        """The limits that a chip's specification states."""
+        return cls(
+            compartments=limits.compartments.value,
+            input_axons=limits.input_axons.value,
+            output_axons=limits.output_axons.value,
+            synapse_memory_bits=limits.synapse_memory.bits,
+            compartment_profiles=limits.compartment_profiles.value,
+            threshold_profiles=limits.threshold_profiles.value,
+            synapse_formats=limits.synapse_formats.value,
+        )
+
 
 def list_bits(count: ArrayLike, synapse_format: SynapseFormat, *, tag_bits: int = 0) -> Int64:
     """Synapse memory that lists of ``count`` synapses occupy, in bits; the packer writes exactly this.
@@ -385,7 +401,10 @@ def _block_bits(count: Any, synapse_bits: int) -> Any:
 
 def check_core(core: CoreImage, limits: CoreLimits) -> tuple[Finding, ...]:
     """Every way in which a core breaks a limit of the chip or a register its range; empty when it fits."""
-    return (*check_capacity(core, limits), *check_content(core))
+    malformed = tuple(_check_lengths(core, f"core {core.core}"))
+    if malformed:
+        return malformed
+    return tuple(dict.fromkeys((*check_capacity(core, limits), *check_content(core))))
 
 
 def check_capacity(core: CoreImage, limits: CoreLimits) -> Iterator[Finding]:
@@ -401,8 +420,11 @@ def check_capacity(core: CoreImage, limits: CoreLimits) -> Iterator[Finding]:
     }
     for code, (resource, count, limit) in used.items():
         if count > limit:
-            message = f"{count} {resource} on one core, {count - limit} more than its {limit}"
-            yield Finding(code, message, f"core {core.core}", _FIXES[code])
+            yield _excess(code, resource, count, limit, f"core {core.core}")
+
+
+def _excess(code: str, resource: str, count: int, limit: int, where: str) -> Finding:
+    return Finding(code, f"{count} {resource} on one core, {count - limit} more than its {limit}", where, _FIXES[code])
 
 
 _FIXES = {
@@ -502,9 +524,7 @@ def _check_section(section: SynapseSection, name: str, where: str) -> Iterator[F
 
 def _check_registers(core: CoreImage, where: str) -> Iterator[Finding]:
     if len(core.formats) > MAX_FORMATS:
-        yield Finding(
-            "NE5206", f"{len(core.formats)} synapse formats on one core; {MAX_FORMATS} can be numbered", where
-        )
+        yield _excess("NE5206", "synapse formats", len(core.formats), MAX_FORMATS, where)
         return
     if core.noise_target not in NOISE_TARGETS:
         yield Finding("NE5103", f"noise_target is '{core.noise_target}'; it must be one of {NOISE_TARGETS}", where)

@@ -341,6 +341,9 @@ def _sections(program: Program, place: str, formats: Words, sections: Words) -> 
         first_list += count
         address = last_word
     _expect_words(f"{place}/synapses", synapses, address)
+    if list(dict.fromkeys(section.format for section in result)) != forms:
+        message = "the synapse formats are not numbered in the order in which sections use them, each once"
+        raise BadInput(Finding("NE5105", message, place))
     return tuple(result)
 
 
