@@ -197,7 +197,7 @@ def _spell_bytes(bits: Decimal, digits: int) -> str:
 
 
 def format_exact(value: float, unit: str) -> str:
-    """``value`` without any loss: ``parse_quantity(format_exact(v, u)).value == v``."""
+    """``value`` without any loss: ``parse_quantity(format_exact(v, u)).value == v``; unit "%" writes a ratio as percent."""
     return _spell(Decimal(repr(value)), unit)
 
 
@@ -207,6 +207,8 @@ def _spell(number: Decimal, unit: str) -> str:
     with localcontext(_EXACT):
         if unit == "1":
             return _plain(number)
+        if unit == "%":
+            return f"{_plain(number * 100)} %"
         if unit == "bit":
             return _spell_information(number)
         return _spell_prefixed(number, unit)
@@ -216,6 +218,9 @@ def _spell_information(bits: Decimal) -> str:
     for prefix, factor in reversed(_BINARY_FACTOR.items()):
         if bits and bits % (factor * 8) == 0:
             return f"{_plain(bits / (factor * 8))} {prefix}B"
+    for name, size in (("MB", 8 * 10**6), ("Mbit", 10**6), ("kB", 8000)):
+        if bits and bits % size == 0:
+            return f"{_plain(bits / size)} {name}"
     return f"{_plain(bits)} bit"
 
 

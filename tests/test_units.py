@@ -77,6 +77,7 @@ def test_text_that_is_no_finite_number_is_refused(text):
         (131072, "1", "131072"),
         (3.44e9, "spike/s", "3.44 Gspike/s"),
         (60e-6, "m²", "60 mm²"),
+        (0.117, "%", "11.7 %"),
         (math.inf, "s", "Infinity s"),
     ],
 )

@@ -39,6 +39,8 @@ class Static(Section):
     """
 
     power: dict[str, Power]
+    running_floor: Power | None = None
+    """Power of a running chip with next to no neural work: an upper bound that contains host and I/O traffic."""
     embedded_processors: Power | None = None
     reset: Energy | None = None
 
@@ -74,6 +76,11 @@ class Comparison(Section):
     low: Ratio
     high: Ratio
     note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name of the comparison in listings."""
+        return f"{self.quantity}_on_{self.workload}"
 
 
 class Validation(Section):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import (
@@ -161,6 +160,10 @@ class Flag(Fact[bool]):
     """Something the chip has or has not."""
 
 
+class CodeTable(Fact[Listed[int]]):
+    """What each code of a register field stands for, code 0 first."""
+
+
 class Quantity(Fact[N], Generic[N]):
     """A number with a physical unit; ``value``, ``low`` and ``high`` are SI numbers in ``unit``."""
 
@@ -256,12 +259,7 @@ class Ratio(Quantity[float]):
     example = "11.7 %"
 
     def spell(self, value: Any) -> str:
-        return format_percent(value)
-
-
-def format_percent(value: float) -> str:
-    """A ratio as an exact percentage."""
-    return f"{format_exact(float(Decimal(repr(float(value))) * 100), '1')} %"
+        return format_exact(value, "%")
 
 
 class Measurement(Fact[float]):

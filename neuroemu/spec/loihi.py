@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from neuroemu.spec.chip import ChipSpec, Costs
 from neuroemu.spec.facts import (
+    CodeTable,
     Count,
     Energy,
     Fact,
@@ -22,19 +23,23 @@ from neuroemu.spec.facts import (
 )
 
 S = TypeVar("S", bound=Section)
-TileOrder = Literal["column_major", "row_major"]
+
+
+class TileOrder(Fact[Literal["column_major", "row_major"]]):
+    """In which order the tiles of the mesh are numbered."""
 
 
 class LoihiStructure(Section):
     """The mesh of tiles. Core ``c`` belongs to tile ``t = c // cores_per_tile``.
 
-    column_major puts tile ``t`` at column ``t // rows``, row ``t % rows``; row_major at ``t % columns``, ``t // columns``.
+    column_major puts tile ``t`` at column ``t // rows``, row ``t % rows``; row_major at column
+    ``t % columns``, row ``t // columns``.
     """
 
     mesh_columns: Count
     mesh_rows: Count
     cores_per_tile: Count
-    tile_order: Fact[TileOrder]
+    tile_order: TileOrder
     cores: Count
     embedded_processors: Count
     compartment_group: Count
@@ -130,8 +135,8 @@ class LoihiArithmetic(Section):
     synapse_count_bits: Count
     delay_field_bits_max: Count
     tag_field_bits_max: Count
-    weight_bits_codes: Fact[Listed[int]]
-    index_bits_codes: Fact[Listed[int]]
+    weight_bits_codes: CodeTable
+    index_bits_codes: CodeTable
 
     @model_validator(mode="after")
     def _widths_fit_together(self) -> Self:
@@ -208,6 +213,11 @@ class SyncStep(Section):
 
     tiles: int
     time: Time
+
+    @property
+    def label(self) -> str:
+        """Name of the step in listings."""
+        return f"from_{self.tiles}_tiles"
 
 
 class LoihiTime(Costs):
