@@ -197,7 +197,7 @@ def _spell_bytes(bits: Decimal, digits: int) -> str:
 
 
 def format_exact(value: float, unit: str) -> str:
-    """``value`` without any loss: ``parse_quantity(format_exact(v, u)).value == v``; unit "%" writes a ratio as percent."""
+    """``value`` without loss: ``parse_quantity(format_exact(v, u)).value == v``; unit "%" writes a ratio as percent."""
     return _spell(Decimal(repr(value)), unit)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -21,6 +21,10 @@ class Costs(Section):
         if name not in stated:
             raise KeyError(f"this cost set states no {name!r}; it has {', '.join(stated)}")
         return stated[name]
+
+    def items(self) -> ItemsView[str, Fact[Any]]:
+        """Names and constants of what this set states, in the order of the schema."""
+        return self.stated().items()
 
     def __contains__(self, name: object) -> bool:
         return name in self.stated()

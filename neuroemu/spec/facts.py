@@ -86,7 +86,7 @@ class Fact(Section, Generic[T]):
     @model_validator(mode="before")
     @classmethod
     def _bare_value_is_an_assumption(cls, data: Any) -> Any:
-        return data if isinstance(data, dict | Fact) or data is None else {"value": data, "kind": "assumed"}
+        return _as_fact(data)
 
     @model_validator(mode="after")
     def _stated_properly(self) -> Self:
@@ -124,6 +124,11 @@ class Fact(Section, Generic[T]):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         full = handler.resolve_ref_schema(handler(schema))
         return {"anyOf": [full["properties"]["value"], full]}
+
+
+def _as_fact(data: Any) -> Any:
+    """A bare value as the assumption it is short for."""
+    return data if isinstance(data, dict | Fact) or data is None else {"value": data, "kind": "assumed"}
 
 
 def _provenance_problems(kind: Kind, source: str, confidence: Confidence | None) -> list[Problem]:
@@ -270,14 +275,15 @@ class Measurement(Fact[float]):
     @model_validator(mode="wrap")
     @classmethod
     def _read_with_unit(cls, data: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        data = _as_fact(data)
         if not isinstance(data, dict):
             return build(data)
-        measures = {key: _measure(key, data[key]) for key in ("value", "low", "high") if key in data}
+        measures = {key: _measure(key, data[key]) for key in ("value", "low", "high") if data.get(key) is not None}
         units = sorted({measure.unit for measure in measures.values()})
         if len(units) > 1:
             raise _refusal("NE2024", f"value, low and high have different units: {', '.join(units)}")
         fact = build({**data, **{key: float(measure.value) for key, measure in measures.items()}})
-        fact._written_unit = units[0]
+        fact._written_unit = measures["value"].unit
         return fact
 
     @property

@@ -68,6 +68,12 @@ def test_constant_of_another_cost_set_is_absent_not_zero(chip):
         energy["neuron_access"]
 
 
+def test_cost_constants_are_listed_by_name(chip):
+    times = dict(chip.cost_sets["davies2018"].time.items())
+    assert times["barrier_min"].value == 113e-9 and times["barrier_max"].value == 465e-9
+    assert times["link_bandwidth"].unit == "spike/s"
+
+
 def test_message_in_costs_nothing_but_is_stated(chip):
     assert chip.cost_sets["sanafe2025"].energy["message_in"].value == 0.0
 

@@ -11,7 +11,7 @@ from neuroemu.errors import BadInput
 from neuroemu.explain import all_explanations
 from neuroemu.spec import find_chip, list_chips, load_chip, validate_file
 from neuroemu.spec.load import MAX_EXTENDS
-from neuroemu.spec.tree import parse_tree
+from neuroemu.spec.tree import parse_tree, read_tree
 from tests.spec.own_chip import LOIHI1, place_in
 
 
@@ -145,6 +145,8 @@ def test_missing_file_is_refused(path):
 def test_folder_called_like_a_chip_is_refused(tmp_path):
     (tmp_path / "own.yaml").mkdir()
     assert [finding.code for finding in validate_file(tmp_path / "own.yaml")] == ["NE2001"]
+    with pytest.raises(BadInput, match="cannot read"):
+        read_tree(tmp_path / "own.yaml", "own.yaml")
 
 
 def variant(folder, name, base, *lines):

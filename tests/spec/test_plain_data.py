@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from neuroemu.errors import BadInput
 from neuroemu.spec import Chip, ChipSpec, describe, list_chips, load_chip
@@ -76,6 +77,27 @@ def test_measurements_keep_value_and_unit(value, unit):
 def test_ratios_survive_as_percentages(value):
     ratio = Ratio(value=value, kind="assumed")
     assert Ratio.model_validate(ratio.model_dump(mode="json")).value == value
+
+
+def test_bare_measurement_is_an_assumption_with_its_unit():
+    measurement = Measurement.model_validate("3 mm2")
+    assert (measurement.value, measurement.unit, measurement.kind) == (3e-6, "m²", "assumed")
+
+
+@pytest.mark.parametrize("written", ["3 parsec", True, None, [3], {"value": None, "kind": "assumed"}])
+def test_measurement_that_is_none_is_refused(written):
+    with pytest.raises(ValidationError):
+        Measurement.model_validate(written)
+
+
+@pytest.mark.parametrize("written", [float("nan"), float("inf"), True, None, "3 J"])
+def test_ratio_is_a_finite_number(written):
+    with pytest.raises(ValidationError):
+        Ratio.model_validate({"value": written, "kind": "assumed"})
+
+
+def test_quantity_is_rounded_for_people():
+    assert Energy.model_validate("1.23456 pJ").people() == "1.23 pJ"
 
 
 def test_rows_show_every_fact_once_with_its_provenance():
