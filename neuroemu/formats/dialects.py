@@ -2,7 +2,7 @@
 
 NIR's equations are continuous-time and a file carries neither ``dt`` nor a reset rule, so a :class:`Dialect` supplies
 them. Presets come from the export modules of snnTorch 1.0.0, SpikingJelly 2.0.0, Norse 1.1.0, Sinabs 3.1.3 and Rockpool
-3.1.0 and from the NIR repository's Lava script; all but ``rockpool`` and ``lava`` are proven spike-exact by recorded cases.
+3.1.0 and from the NIR repository's Lava script; recorded cases prove all but ``rockpool`` and ``lava`` spike-exact.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import lambertw
 
 from neuroemu.errors import BadInput, Finding
 from neuroemu.network.graph import nearest_name
@@ -239,11 +238,19 @@ def rockpool_step(leaky: Sequence[NeuronEvidence]) -> float | None:
         tau = neuron.taus[-1]
         if tau.shape != neuron.r.shape or not ((neuron.r > 0) & np.isfinite(neuron.r) & np.isfinite(tau)).all():
             return None
-        ratios.append(tau * np.real(lambertw(1.0 / neuron.r)))
+        ratios.append(tau * _solve_x_exp_x(1.0 / neuron.r))
     steps = np.concatenate(ratios) if ratios else np.zeros(0)
     if steps.size == 0 or not np.allclose(steps, steps[0], rtol=1e-4, atol=0):
         return None
     return float(np.median(steps))
+
+
+def _solve_x_exp_x(y: FloatArray) -> FloatArray:
+    """x > 0 with x * exp(x) = y (Lambert's W), by Newton's method from log(1 + y), which converges for every y > 0."""
+    x = np.log1p(y)
+    for _ in range(50):
+        x = x - (x - y * np.exp(-x)) / (x + 1.0)
+    return x
 
 
 def _round_step(dt_s: float | None) -> float | None:

@@ -1,8 +1,8 @@
 """From HDF5 bytes to plain numpy: the only place that touches a NIR file, and the only one that distrusts HDF5.
 
-Layout (nir 0.1 to 1.0.8): dataset ``version``, group ``node`` = root graph; a node is a group with a string ``type`` and one
-dataset per field; a graph has the group ``nodes`` and the dataset ``edges`` (E, 2). Unknown members are ignored. Sizes are
-checked against what the file really stores before anything is allocated, and links out of the file are not followed.
+Layout (nir 0.1 to 1.0.8): dataset ``version``, group ``node`` = root graph; a node is a group with a string ``type``
+and one dataset per field; a graph has the group ``nodes`` and the dataset ``edges`` (E, 2). Other members are ignored.
+Sizes are checked against what the file really stores before anything is allocated; links out of it are not followed.
 """
 
 from __future__ import annotations
@@ -203,12 +203,11 @@ class _Reader:
         return _decoded(dataset[()])
 
     def _edges(self, dataset: h5py.Dataset, place: str) -> tuple[Edge, ...]:
-        if dataset.shape is not None and 0 in dataset.shape:
+        shape = dataset.shape
+        if shape is not None and 0 in shape:
             return ()
-        if dataset.ndim != 2 or dataset.shape[1] != 2 or dataset.dtype.kind not in "OS":
-            self._refuse(
-                "NE1010", f"edges must be an (E, 2) array of names, it is {dataset.dtype} {dataset.shape}", place
-            )
+        if shape is None or len(shape) != 2 or shape[1] != 2 or dataset.dtype.kind not in "OS":
+            self._refuse("NE1010", f"edges must be an (E, 2) array of names, it is {dataset.dtype} {shape}", place)
             return ()
         if len(dataset) > 10 * MOST_NODES or not self._may_read(dataset, place):
             if len(dataset) > 10 * MOST_NODES:

@@ -1,7 +1,7 @@
 """One flat graph out of nested NIR graphs: names, ports, broken edges, duplicates, missing inputs and outputs.
 
-A child of the nested graph ``lif1`` becomes ``lif1.child`` - the name nirtorch gives when it flattens the same network - and
-the inner Input and Output disappear, so nested and flat files of one network are the same afterwards.
+A child of the nested graph ``lif1`` becomes ``lif1.child`` (the name nirtorch gives when it flattens the same network)
+and the inner Input and Output disappear, so nested and flat files of one network are the same afterwards.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class FlatGraph:
 def flatten(root: RawNode, file: str) -> FlatGraph:
     """Expand nested graphs, resolve edges to them, drop duplicate edges, add missing ports.
 
-    All problems are collected in ``findings`` (NE1012 broken edge, NE1020 duplicate, NE1022 added port, NE1026 ambiguous
-    port, NE1029 edge against the direction of a port).
+    All problems are collected in ``findings`` (NE1012 broken edge, NE1020 duplicate, NE1022 added port, NE1026
+    ambiguous port, NE1029 edge against the direction of a port).
     """
     flat = FlatGraph()
     top = _expand(root, "", file, flat)
@@ -110,7 +110,8 @@ def _port(
         return [inner]
     names = sorted(graph.nodes)
     nearest = nearest_name(name, names)
-    message = f"edge {edge[0]} -> {edge[1]} names {name!r}, which is not in this graph; it has {', '.join(names) or 'no nodes'}"
+    available = ", ".join(names) or "no nodes"
+    message = f"edge {edge[0]} -> {edge[1]} names {name!r}, which is not in this graph; it has {available}"
     fixes = (f"did you mean {nearest!r}?",) if nearest else ("rename the node or the edge",)
     finding = Finding("NE1012", message, place, fixes)
     if finding not in flat.findings:

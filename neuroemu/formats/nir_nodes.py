@@ -1,8 +1,8 @@
 """What each NIR node means: linear nodes become connectivity stages, neuron nodes become discrete-time neurons.
 
-Shapes exclude batch and time. Rules and field names follow the NIR primitives (Pedersen et al., Nature Communications 2024)
-as the ``nir`` 1.0.8 package writes them; shapes are computed here and not taken from the file, because nir 1.0.8 infers
-wrong ones for non-square kernels and for groups.
+Shapes exclude batch and time. Rules and field names follow the NIR primitives (Pedersen et al., Nature Communications
+2024) as the ``nir`` 1.0.8 package writes them; shapes are computed here and not taken from the file, because nir 1.0.8
+infers wrong ones for non-square kernels and for groups.
 """
 
 from __future__ import annotations
@@ -237,9 +237,9 @@ class NodeReader:
     def _image(self, node: RawNode, in_shape: Shape, channels: int, sides: int) -> tuple[Shape, tuple[Finding, ...]]:
         """The input as ``(channels, *sides)``, checked against the node's own ``input_shape``."""
         stated: Shape | None = None
-        if "input_shape" in node.fields and isinstance(node.fields["input_shape"], np.ndarray):
-            if node.fields["input_shape"].size:
-                stated = self.whole(node, "input_shape", sides, least=1)
+        given = node.fields.get("input_shape")
+        if isinstance(given, np.ndarray) and given.size:
+            stated = self.whole(node, "input_shape", sides, least=1)
         image = in_shape
         while len(image) > sides + 1 and image[0] == 1:
             image = image[1:]
@@ -331,7 +331,7 @@ class NodeReader:
         if name in _POSITIVE and (values <= 0).any():
             bad = values[values <= 0]
             self.refuse(
-                "NE1016", f"is {bad.flat[0]:g} in {bad.size} of {values.size} neurons, a time constant must be positive",
+                "NE1016", f"is {bad.flat[0]:g} in {bad.size} of {values.size} neurons, it must be positive",
                 node, name, "export again; use inf for a neuron without leak",
             )  # fmt: skip
         return values
