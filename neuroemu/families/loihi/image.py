@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +18,6 @@ from neuroemu.errors import Finding
 from neuroemu.image.bitfields import WORD_BITS, BitField, Layout, misfits, word_layout
 from neuroemu.image.records import INT16, INT64, UINT8, UINT16, UINT32, Record
 from neuroemu.image.symbols import Symbols, check_symbols
-
-if TYPE_CHECKING:
-    from neuroemu.spec.loihi import LoihiLimits
 
 Int64 = NDArray[np.int64]
 
@@ -355,19 +352,6 @@ class CoreLimits:
     compartment_profiles: int
     threshold_profiles: int
     synapse_formats: int
-
-    @classmethod
-    def of_chip(cls, limits: LoihiLimits) -> CoreLimits:
-        """The limits that a chip's specification states."""
-        return cls(
-            compartments=limits.compartments.value,
-            input_axons=limits.input_axons.value,
-            output_axons=limits.output_axons.value,
-            synapse_memory_bits=limits.synapse_memory.bits,
-            compartment_profiles=limits.compartment_profiles.value,
-            threshold_profiles=limits.threshold_profiles.value,
-            synapse_formats=limits.synapse_formats.value,
-        )
 
 
 def list_bits(count: ArrayLike, synapse_format: SynapseFormat, *, tag_bits: int = 0) -> Int64:
