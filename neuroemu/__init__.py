@@ -26,7 +26,7 @@ _HOME_OF = {
     "DoesNotFit": "neuroemu.errors",
     "Finding": "neuroemu.errors",
     "NeuroemuError": "neuroemu.errors",
-    "load": "neuroemu.toolchain",
+    "load": "neuroemu.formats",
     "deploy": "neuroemu.toolchain",
     "Deployment": "neuroemu.toolchain",
     "Chip": "neuroemu.spec",

@@ -60,7 +60,7 @@ def explain(code: str) -> Explanation:
     """Look up one code; ``NE1203``, ``ne1203`` and ``1203`` mean the same.
 
     Raises:
-        BadInput: ``NE9001`` when there is no such code; the fixes name the nearest ones.
+        BadInput: ``NE9002`` when there is no such code; the fixes name the nearest ones.
     """
     known = all_explanations()
     wanted = normalised(code)
@@ -69,7 +69,7 @@ def explain(code: str) -> Explanation:
     near = nearest_codes(wanted, known)
     raise BadInput(
         Finding(
-            code="NE9001",
+            code="NE9002",
             message=f"there is no error code {code!r}",
             fixes=tuple(f"neuroemu explain {other}  ({known[other].title})" for other in near),
         )

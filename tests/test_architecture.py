@@ -12,6 +12,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "neuroemu"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+WINGS = sorted(path.name for path in (PACKAGE / "families").iterdir() if (path / "dynamics.py").exists())
+
 CHIP_SIDE = ("emulator", "noc", "cost", "image")
 TOOLCHAIN_SIDE = ("network", "formats", "mapping", "toolchain", "cli")
 WING_ROOMS_OF_THE_CHIP = ("core.py", "dynamics.py", "timing.py")
@@ -43,6 +45,16 @@ def imports_room(path: Path, room: str) -> bool:
 def test_import_neuroemu_loads_no_heavy_library() -> None:
     heavy = ("numba", "scipy", "h5py", "pydantic", "jinja2", "networkx")
     program = f"import sys, neuroemu; print([name for name in {heavy!r} if name in sys.modules])"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
+
+
+def test_running_a_program_loads_nothing_of_the_toolchain_side() -> None:
+    modules = ["neuroemu.machine", *(f"neuroemu.families.{wing}.boot" for wing in WINGS)]
+    left = tuple(f"neuroemu.{room}" for room in ("network", "formats", "mapping", "toolchain"))
+    program = f"import sys, {', '.join(modules)}; print([name for name in sys.modules if name.startswith({left!r})])"
     finished = subprocess.run(
         [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     )
