@@ -21,8 +21,8 @@ class LoihiFamily:
         """Lower, map and pack ``network``; see :class:`neuroemu.families.Family`."""
         from neuroemu.families import Compiled
         from neuroemu.families.loihi import mapping
-        from neuroemu.families.loihi.image import pack
         from neuroemu.families.loihi.lower import lower
+        from neuroemu.families.loihi.packing import pack
         from neuroemu.families.loihi.summary import mapping_section
 
         lowered = lower(network, chip)

@@ -12,8 +12,9 @@ from neuroemu.cost.estimate import CostReport
 from neuroemu.families import Booted
 from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.costs import cost_report
-from neuroemu.families.loihi.image import ProgramImage, unpack
+from neuroemu.families.loihi.image import ProgramImage
 from neuroemu.families.loihi.load import Links, SynapseMemory, load_program
+from neuroemu.families.loihi.packing import unpack
 from neuroemu.families.loihi.timing import Traffic, TrafficMeter
 from neuroemu.image.container import Program
 from neuroemu.noc.mesh import Mesh

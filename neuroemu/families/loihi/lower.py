@@ -6,6 +6,7 @@ is exact and the rounding sits in weights, decays and biases. Per-neuron thresho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -138,7 +139,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         DoesNotFit: with all features that the chip cannot compute.
     """
     offsets = tick_offsets(network)
-    findings: list[Finding] = []
+    findings: list[Finding] = list(fixed_arithmetic(chip))
     ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
     populations: list[LoweredPopulation] = []
     projections: list[LoweredProjection] = []
@@ -176,6 +177,30 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         quantised,
         tuple(findings),
     )
+
+
+def fixed_arithmetic(chip: Any) -> Iterator[Finding]:
+    """Widths that this family computes with and a chip file may not change."""
+    fixed = {
+        "membrane_bits": dynamics.STATE_BITS,
+        "current_bits": dynamics.STATE_BITS,
+        "accumulator_bits": dynamics.ACCUMULATOR_BITS,
+        "weight_shift": dynamics.WEIGHT_SHIFT,
+        "threshold_shift": dynamics.THRESHOLD_SHIFT,
+        "decay_bits": dynamics.DECAY_BITS,
+        "current_decay_offset": 1,
+        "membrane_decay_offset": 0,
+        "weight_mantissa_bits": _WEIGHT_BITS,
+    }
+    for name, value in fixed.items():
+        declared = int(getattr(chip.arithmetic, name).value)
+        if declared != value:
+            yield Finding(
+                "NE3012",
+                f"the chip file sets {name} to {declared}; the loihi family computes with {value} and nothing else",
+                f"chip {chip.name}",
+                (f"set arithmetic.{name} to {value}", "change limits, timing or energy instead of the arithmetic"),
+            )
 
 
 def tick_offsets(network: Network) -> dict[str, int]:
@@ -289,37 +314,31 @@ class _Layer:
         lowered: list[LoweredProjection] = []
         twins: list[Projection] = []
         errors = _WeightErrors()
+        constant: FloatArray | None = None
         for projection, structure in weights:
             exponent, sign_mode = _weight_format(structure, units)
-            mantissas, clipped = _rounded(structure, units, exponent, sign_mode)
+            apart = sign_mode == MIXED and self._room_for_two_lists(structure)
+            mantissas, clipped = _rounded(structure, units, exponent, sign_mode, step=1.0 if apart else None)
             errors.add(structure, mantissas, units, exponent, clipped)
             is_constant = projection.source not in self.network.populations
-            source_offset = -1 if is_constant else offsets[projection.source]
-            delay = offset + projection.delay_ticks - source_offset - 1 if not is_constant else offset
-            lowered.append(
+            delay = offset if is_constant else offset + projection.delay_ticks - offsets[projection.source] - 1
+            stored = _by_sign(mantissas) if apart else ((sign_mode, mantissas),)
+            lowered.extend(
                 LoweredProjection(
-                    projection.name,
-                    projection.source,
-                    projection.target,
-                    mantissas,
-                    sign_mode,
-                    exponent,
-                    max(delay, 0),
-                    max(-delay, 0),
+                    projection.name, projection.source, projection.target, part, mode, exponent, max(delay, 0), max(-delay, 0)
                 )
+                for mode, part in stored
             )
-            if not is_constant:
-                twins.append(
-                    replace(
-                        projection,
-                        stages=(_scaled(mantissas, np.full(self.population.size, 2.0**exponent * 64 / units)),),
-                        bias=None,
-                    )
-                )
+            if is_constant:
+                constant = _chip_bias(mantissas, exponent, units)
+            else:
+                factor = np.full(self.population.size, 2.0**exponent * 64 / units)
+                twins.append(replace(projection, stages=(_scaled(mantissas, factor),), bias=None))
+        if any(part.sign_mode != MIXED for part in lowered) and len(lowered) > len(weights):
+            self.remarks.append("excitatory and inhibitory weights in lists of their own: 8 magnitude bits instead of 7")
         population, twin, rounding = self._registers(threshold, register, units, drive, offset, errors, lowered)
-        if self.current_bias is not None and twins:
-            bias_values = _dense_column(lowered[-1]) * 2.0 ** lowered[-1].weight_exponent * 64 / units
-            twins[0] = replace(twins[0], bias=bias_values)
+        if constant is not None and twins:
+            twins[0] = replace(twins[0], bias=constant)
         return population, lowered, rounding, twin, twins
 
     def _check_reset_rules(self) -> None:
@@ -373,8 +392,8 @@ class _Layer:
         row_sum = sum((_row_sums(s) for s in structures), np.zeros(self.population.size))
         worst = float(row_sum.max(initial=0.0))
         worst_drive = float(np.abs(drive).max(initial=0.0))
-        accumulator = (1 << (int(arithmetic.accumulator_bits.value) - 6)) - 1
-        membrane = (1 << (int(arithmetic.membrane_bits.value) - 6)) - 1
+        accumulator = (1 << (dynamics.ACCUMULATOR_BITS - dynamics.WEIGHT_SHIFT)) - 1
+        membrane = (1 << (dynamics.STATE_BITS - dynamics.THRESHOLD_SHIFT)) - 1
         bound = float(highest)
         if worst > 0:
             bound = min(bound, accumulator / worst)
@@ -399,6 +418,24 @@ class _Layer:
             return threshold, highest
         return threshold, threshold - 1 if at_equality else threshold
 
+    def _room_for_two_lists(self, structure: Dense | Sparse | Conv2d) -> bool:
+        """True where excitatory and inhibitory lists of their own (one more weight bit, twice the axons) take at most half
+        of one core, so that precision costs no cores."""
+        limits = self.chip.limits
+        if self.population.size > int(limits.compartments.value):
+            return False
+        if isinstance(structure, Conv2d):
+            axons = structure.in_shape[1] * structure.in_shape[2]
+            taps = structure.weight.shape[2] * structure.weight.shape[3]
+            synapses = structure.weight.size * taps
+            lists = structure.in_shape[0] * taps * 4
+        else:
+            axons = lists = structure.n_in
+            synapses = structure.synapse_count
+        index_and_weight = _WEIGHT_BITS + 10
+        bits = synapses * index_and_weight + 2 * lists * 2 * int(limits.synapse_word_bits.value)
+        return 2 * 2 * axons <= int(limits.input_axons.value) and 2 * bits <= int(limits.synapse_memory.bits)
+
     def _overflow_note(self, worst: float, limit: int) -> None:
         self._note(
             "NE3008",
@@ -410,7 +447,9 @@ class _Layer:
 
     def _finest(self, ideal: float, structures: list[Dense | Sparse | Conv2d]) -> int:
         """The threshold near ``ideal`` (never above) whose weights round best."""
-        candidates = sorted({max(1, int(ideal * (1 - 0.25 * step / _SEARCH_STEPS))) for step in range(_SEARCH_STEPS)})
+        spread = {max(1, int(ideal * (1 - 0.25 * step / _SEARCH_STEPS))) for step in range(_SEARCH_STEPS)}
+        dyadic = {int(ideal) >> bits << bits for bits in range(int(ideal).bit_length())}
+        candidates = sorted(spread | dyadic)
         sample = np.concatenate([_sampled(_values(structure)) for structure in structures])
         if sample.size == 0:
             return candidates[-1]
@@ -541,9 +580,28 @@ def _constant_projection(population: Population) -> Projection:
     return Projection(f"bias:{population.name}", f"bias:{population.name}", population.name, ())
 
 
-def _dense_column(projection: LoweredProjection) -> FloatArray:
-    assert isinstance(projection.structure, Dense)
-    return projection.structure.weight[:, 0]
+def _chip_bias(mantissas: Dense | Sparse | Conv2d, exponent: int, units: int) -> FloatArray:
+    """What an always-firing source adds per tick, in shares of the threshold."""
+    assert isinstance(mantissas, Dense)
+    return np.asarray(mantissas.weight[:, 0] * 2.0**exponent * 64 / units)
+
+
+def _by_sign(mantissas: Dense | Sparse | Conv2d) -> tuple[tuple[int, Dense | Sparse | Conv2d], ...]:
+    """Excitatory and inhibitory part; a dense one becomes listed, since each part has gaps."""
+    if isinstance(mantissas, Conv2d):
+        return (
+            (EXCITATORY, replace(mantissas, weight=np.maximum(mantissas.weight, 0.0))),
+            (INHIBITORY, replace(mantissas, weight=np.minimum(mantissas.weight, 0.0))),
+        )
+    weight = mantissas.weight if isinstance(mantissas, Sparse) else sp.csr_array(mantissas.weight)
+    delay = mantissas.delay if isinstance(mantissas, Sparse) else None
+    parts = []
+    for mode, chosen in ((EXCITATORY, weight.data > 0), (INHIBITORY, weight.data < 0)):
+        rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))[chosen]
+        start = np.searchsorted(rows, np.arange(weight.shape[0] + 1))
+        part = sp.csr_array((weight.data[chosen], weight.indices[chosen], start), shape=weight.shape)
+        parts.append((mode, Sparse(part, None if delay is None else delay[chosen])))
+    return tuple(parts)
 
 
 def _values(structure: Dense | Sparse | Conv2d) -> FloatArray:
@@ -573,12 +631,18 @@ def _scaled(structure: Dense | Sparse | Conv2d, factor: FloatArray) -> Dense | S
     if isinstance(structure, Dense):
         return Dense(structure.weight * factor[:, None])
     if isinstance(structure, Sparse):
-        return Sparse(sp.csr_array(sp.diags_array(factor) @ structure.weight))
+        return Sparse(_row_scaled(structure.weight, factor), structure.delay)
     channels = structure.weight.shape[0]
     by_channel = factor.reshape(channels, -1)
     if np.all(by_channel == by_channel[:, :1]):
         return replace(structure, weight=structure.weight * by_channel[:, 0][:, None, None, None])
-    return Sparse(sp.csr_array(sp.diags_array(factor) @ structure.to_sparse()))
+    return Sparse(_row_scaled(structure.to_sparse(), factor))
+
+
+def _row_scaled(weight: sp.csr_array, factor: FloatArray) -> sp.csr_array:
+    """Rows times ``factor``, the order of the stored synapses kept (their delays follow it)."""
+    values = weight.data * np.repeat(factor, np.diff(weight.indptr))
+    return sp.csr_array((values, weight.indices, weight.indptr), shape=weight.shape)
 
 
 def _exponent_for(largest: float) -> int:
@@ -600,11 +664,16 @@ def _weight_format(structure: Dense | Sparse | Conv2d, units: int) -> tuple[int,
 
 
 def _rounded(
-    structure: Dense | Sparse | Conv2d, units: int, exponent: int, sign_mode: int
+    structure: Dense | Sparse | Conv2d, units: int, exponent: int, sign_mode: int, step: float | None = None
 ) -> tuple[Dense | Sparse | Conv2d, int]:
-    """Mantissas (same structure, integer values) and how many had to be clipped by more than rounding."""
-    step = 2.0 if sign_mode == MIXED else 1.0
+    """Mantissas (same structure, integer values) and how many had to be clipped by more than rounding.
+
+    Mixed signs leave steps of 2; with ``step`` 1 the two signs are meant for lists of their own.
+    """
+    step = step or (2.0 if sign_mode == MIXED else 1.0)
     low, high = {MIXED: (-256.0, 254.0), EXCITATORY: (0.0, 255.0), INHIBITORY: (-255.0, 0.0)}[sign_mode]
+    if sign_mode == MIXED and step == 1.0:
+        low, high = -255.0, 255.0
 
     def mantissa(values: FloatArray) -> FloatArray:
         return np.rint(values * (units / 64 / 2.0**exponent / step)) * step
@@ -615,7 +684,7 @@ def _rounded(
         weight = sp.csr_array(
             (np.clip(exact, low, high), structure.weight.indices, structure.weight.indptr), shape=structure.weight.shape
         )
-        return Sparse(weight), clipped
+        return Sparse(weight, structure.delay), clipped
     return replace(structure, weight=np.clip(mantissa(structure.weight), low, high)), clipped
 
 

@@ -73,7 +73,7 @@ def core_limits(chip: Any) -> CoreLimits:
         compartments=int(limits.compartments.value),
         input_axons=int(limits.input_axons.value),
         output_axons=int(limits.output_axons.value),
-        synapse_memory_bits=int(limits.synapse_memory.value) * 8,
+        synapse_memory_bits=int(limits.synapse_memory.bits),
         compartment_profiles=int(limits.compartment_profiles.value),
         threshold_profiles=int(limits.threshold_profiles.value),
         synapse_formats=int(limits.synapse_formats.value),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, SynapseFormat, list_bits, list_bits_table
 from neuroemu.families.loihi.lower import HostPort, LoweredNetwork, LoweredPopulation, LoweredProjection
-from neuroemu.mapping.partition import PARTITIONERS, Hypergraph, Limits
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 
 IntArray = NDArray[np.int64]
@@ -335,6 +335,8 @@ def _parts(
     seed: int,
 ) -> list[IntArray]:
     """Parts of a listed connectivity, found on the hypergraph of its sources."""
+    from neuroemu.mapping.partition import Hypergraph, Limits
+
     starts = [np.zeros(1, np.int64)]
     targets, homes, formats, tables = [], [], [], []
     fixed_axons = fixed_bits = 0
@@ -369,8 +371,18 @@ def _parts(
         names={"neurons": "compartments", "axons": "input axons", "memory": "bits of synapse memory"},
     )
     _refuse_axons(population, fixed_axons, limits)
+    if population.size <= longest and _fits_one_core(hypergraph, room):
+        return [np.arange(population.size, dtype=np.int64)]
+    from neuroemu.mapping.partition import PARTITIONERS
+
     parts = PARTITIONERS[partitioner](hypergraph, room, seed)
     return [np.flatnonzero(parts == part).astype(np.int64) for part in range(int(parts.max()) + 1)]
+
+
+def _fits_one_core(hypergraph: Any, room: Any) -> bool:
+    lengths = np.diff(hypergraph.row_start)
+    used = room.list_cost[hypergraph.list_format, lengths]
+    return int(np.count_nonzero(lengths)) <= room.axons and int(used.sum()) <= room.memory
 
 
 def _refuse_axons(population: LoweredPopulation, axons: int, limits: CoreLimits) -> None:
@@ -589,9 +601,10 @@ def _pattern_lists(
             if high <= low:
                 yield np.zeros(0, np.int64), np.zeros(0, np.int64)
                 continue
-            index = offsets[:, None] + np.arange(low - first, high - first)[None, :]
-            values = weight[low:high, atom % per_group_in][:, row_taps, column_taps].T
-            yield index.reshape(-1), np.ascontiguousarray(values).reshape(-1)
+            index = (offsets[:, None] + np.arange(low - first, high - first)[None, :]).reshape(-1)
+            values = np.ascontiguousarray(weight[low:high, atom % per_group_in][:, row_taps, column_taps].T).reshape(-1)
+            filled = values != 0
+            yield index[filled], values[filled]
 
 
 def port_sizes(ports: tuple[HostPort, ...]) -> dict[str, int]:

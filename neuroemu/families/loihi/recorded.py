@@ -26,10 +26,9 @@ from neuroemu.families.loihi.image import (
     ProgramImage,
     SynapseFormat,
     SynapseSection,
-    pack,
-    unpack,
 )
 from neuroemu.families.loihi.load import load_program, weights_on_chip
+from neuroemu.families.loihi.packing import pack, unpack
 from neuroemu.image.symbols import Port, Symbols
 
 MIXED = 1

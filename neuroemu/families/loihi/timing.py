@@ -137,7 +137,7 @@ class TrafficMeter:
         self.ticks += ticks
         counts = count_ticks(self.traffic, self.compartments, tick, source, chunk.active.astype(np.int64))
         for name, cost_set in self.cost_sets.items():
-            self._times[name].append(tick_times(counts, name, cost_set, self.tiles_used))
+            self._times[name].append(tick_times(counts, cost_set, self.tiles_used))
 
     def counters(self) -> Counters:
         """Totals of everything observed so far."""
@@ -239,15 +239,15 @@ def _summed(where: Int64, amount: Int64, size: int) -> Int64:
     return total
 
 
-def tick_times(counts: TickCounts, name: str, cost_set: Any, tiles_used: int) -> TickTimes:
-    """Duration of every tick under one cost set (see ``_davies_times`` and ``_sanafe_times``)."""
-    model = {"davies2018": _davies_times, "sanafe2025": _sanafe_times}[name]
+def tick_times(counts: TickCounts, cost_set: Any, tiles_used: int) -> TickTimes:
+    """Duration of every tick under the rule that the cost set names."""
+    model = {"slowest_core": _slowest_core, "separate_maxima": _separate_maxima}[cost_set.rules.tick_time]
     return model(counts, {key: quantity.value for key, quantity in cost_set.time.items()}, cost_set, tiles_used)
 
 
-def _davies_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+def _slowest_core(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
     """Davies 2018, Table 2: per core, updates and synaptic operations one after the other; then the farthest packet, then
-    the barrier, interpolated between 1 and 32 tiles."""
+    the barrier, published for 1 and for 32 tiles and interpolated between them."""
     inactive = counts.compartments[None, :] - counts.active
     neuron = counts.active * time_s["neuron_update_active"] + inactive * time_s["neuron_update_inactive"]
     synapse = counts.events.sum(axis=0) * time_s["synaptic_operation"]
@@ -264,7 +264,7 @@ def _davies_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any
     return TickTimes(neuron_s + message_s + network + barrier, neuron_s, message_s, network, barrier, busiest)
 
 
-def _sanafe_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+def _separate_maxima(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
     """SANA-FE 2.2.9 timing model ``simple``: the slower of neuron and message processing, each at its own busiest core,
     plus a synchronisation step that depends on the tiles in use. Every compartment is updated in every tick."""
     neuron = (
@@ -284,16 +284,17 @@ def _sanafe_times(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any
 
 def _sync_step(cost_set: Any, tiles_used: int) -> float:
     """Largest table entry whose tile count does not exceed the tiles in use."""
-    reached = [step for step in cost_set.sync_table if step.tiles <= max(tiles_used, 1)]
+    reached = [step for step in cost_set.time.sync_table if step.tiles <= max(tiles_used, 1)]
     return float(max(reached, key=lambda step: step.tiles).time.value)
 
 
-def energy_terms(counters: Counters, name: str) -> tuple[Term, ...]:
-    """Which counters cost what under a cost set; the constants' names are those of the chip file."""
-    return {"davies2018": _davies_terms, "sanafe2025": _sanafe_terms}[name](counters)
+def energy_terms(counters: Counters, cost_set: Any) -> tuple[Term, ...]:
+    """Which counters cost what under the rule that the cost set names; constants are called as in the chip file."""
+    model = {"active_or_inactive": _active_or_inactive_terms, "access_plus_update": _access_plus_update_terms}
+    return model[cost_set.rules.neuron_update](counters)
 
 
-def _davies_terms(counters: Counters) -> tuple[Term, ...]:
+def _active_or_inactive_terms(counters: Counters) -> tuple[Term, ...]:
     active = int(counters.updates_active.sum())
     return (
         Term("neuron updates, active", "neuron", active, "neuron_update_active"),
@@ -310,7 +311,7 @@ def _davies_terms(counters: Counters) -> tuple[Term, ...]:
     )
 
 
-def _sanafe_terms(counters: Counters) -> tuple[Term, ...]:
+def _access_plus_update_terms(counters: Counters) -> tuple[Term, ...]:
     updates = int(counters.compartment_ticks.sum())
     classes = counters.events.sum(axis=1)
     return (

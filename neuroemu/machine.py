@@ -1,0 +1,247 @@
+"""Runs a deployed program: boots it, feeds samples, reads spikes back under the names the user knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroemu.cost.estimate import CostReport
+from neuroemu.emulator.protocol import Stimulus
+from neuroemu.emulator.runner import Progress, Recording, run_ticks
+from neuroemu.errors import BadInput, Finding
+from neuroemu.families import Booted, Family, load_family
+from neuroemu.image.container import Program, read_program
+from neuroemu.image.symbols import PopulationSymbol, Port
+
+Int64 = NDArray[np.int64]
+
+MOST_INPUT_SPIKES = 1 << 31
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program computed for a batch of samples.
+
+    Attributes:
+        samples, ticks: samples presented and ticks of input per sample.
+        period: chip ticks per sample, ``ticks`` plus the lag of the last layer.
+        recording: raw spikes and probes.
+    """
+
+    booted: Booted
+    samples: int
+    ticks: int
+    period: int
+    recording: Recording
+    costs: CostReport
+
+    @property
+    def complete_samples(self) -> int:
+        """Samples that ran to their end (fewer than ``samples`` after an interruption)."""
+        return min(self.samples, self.recording.ticks // max(self.period, 1))
+
+    @property
+    def interrupted(self) -> bool:
+        return self.recording.interrupted
+
+    @property
+    def populations(self) -> tuple[PopulationSymbol, ...]:
+        return self.booted.symbols.populations
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.booted.symbols.outputs
+
+    def spikes(self, population: str) -> NDArray[np.uint8]:
+        """Spikes of a population, uint8 (samples, ticks, size), aligned with the network's steps."""
+        symbol = self.booted.symbols.population(population)
+        counts = np.zeros((self.samples, self.ticks, symbol.size), np.uint8)
+        sample, tick, neuron = self.events(population)
+        step = tick - symbol.tick_offset
+        inside = (step >= 0) & (step < self.ticks)
+        counts[sample[inside], step[inside], neuron[inside]] = 1
+        return counts
+
+    def events(self, population: str) -> tuple[Int64, Int64, Int64]:
+        """(sample, chip tick within the sample, neuron) of every spike of a population, in time order."""
+        place = self._place_of_neuron[1][self._neuron_numbers]
+        chosen = self._place_of_neuron[0][self._neuron_numbers] == self._number(population)
+        tick = self.recording.spike_tick[chosen].astype(np.int64)
+        return tick // self.period, tick % self.period, place[chosen]
+
+    def membranes(self, population: str) -> NDArray[np.int32]:
+        """Membranes of a probed population in chip units, int32 (samples, ticks, size), aligned with the network."""
+        symbol = self.booted.symbols.population(population)
+        columns = self._probed_columns(population)
+        values = self.recording.probes[self.booted.membrane][:, columns]
+        whole = np.zeros((self.samples * self.period, symbol.size), np.int32)
+        whole[: values.shape[0]] = values
+        by_sample = whole.reshape(self.samples, self.period, symbol.size)
+        return by_sample[:, symbol.tick_offset : symbol.tick_offset + self.ticks]
+
+    def output_sums(self) -> NDArray[np.int64]:
+        """Summed spikes (or membranes of an analog output) of the first output, int64 (samples, size)."""
+        name = self.outputs[0]
+        symbol = self.booted.symbols.population(name)
+        values: NDArray[Any] = self.spikes(name) if symbol.spiking else self.membranes(name)
+        return np.asarray(values.sum(axis=1, dtype=np.int64))
+
+    def predictions(self) -> Int64:
+        """Class with the largest output sum, the lowest on a tie, int64 (samples,)."""
+        return np.asarray(np.argmax(self.output_sums(), axis=1), np.int64)
+
+    def _number(self, population: str) -> int:
+        return [symbol.name for symbol in self.populations].index(population)
+
+    @cached_property
+    def _neuron_numbers(self) -> Int64:
+        return self.recording.spike_source.astype(np.int64) - self.booted.inputs
+
+    @cached_property
+    def _place_of_neuron(self) -> tuple[Int64, Int64]:
+        """Population number and index within it of every engine neuron."""
+        owner = np.full(self.booted.engine.neurons, -1, np.int64)
+        place = np.zeros(self.booted.engine.neurons, np.int64)
+        for number, symbol in enumerate(self.populations):
+            neurons = self.booted.neurons_of[symbol.name]
+            owner[neurons] = number
+            place[neurons] = np.arange(symbol.size)
+        return owner, place
+
+    def _probed_columns(self, population: str) -> Int64:
+        start = 0
+        for symbol in self.populations:
+            if not symbol.spiking:
+                if symbol.name == population:
+                    return np.arange(start, start + symbol.size)
+                start += symbol.size
+        raise KeyError(f"{population} is not probed")
+
+
+class Machine:
+    """A chip with a program in it."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.family: Family = load_family(str(program.manifest.get("family", "")))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Machine:
+        """Read a program file; raises BadInput for a damaged one."""
+        return cls(read_program(Path(path)))
+
+    @cached_property
+    def ports(self) -> tuple[Port, ...]:
+        """The inputs a user feeds."""
+        booted = self.family.boot(self.program)
+        return tuple(port for port in booted.symbols.inputs if not port.constant)
+
+    def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
+        """Present samples one after the other, each from a clean state.
+
+        Args:
+            inputs: spike counts ``(samples, ticks, *port shape)``, or a mapping port name -> such an array.
+
+        Raises:
+            BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts.
+        """
+        booted = self.family.boot(self.program)
+        counts = _checked_inputs(booted, inputs)
+        samples, ticks = next(iter(counts.values())).shape[:2]
+        lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
+        period = ticks + lag
+        analog = [booted.neurons_of[symbol.name] for symbol in booted.symbols.populations if not symbol.spiking]
+        recording = run_ticks(
+            booted.engine,
+            _stimulus(booted, counts, samples, ticks, period),
+            samples * period,
+            reset_period=period,
+            probe=np.concatenate(analog) if analog else None,
+            meter=booted.meter,
+            progress=progress,
+        )
+        return Run(booted, samples, ticks, period, recording, self.family.costs(booted, samples))
+
+
+def _checked_inputs(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    ports = [port for port in booted.symbols.inputs if not port.constant]
+    named = inputs if isinstance(inputs, Mapping) else {ports[0].name: inputs} if len(ports) == 1 else {}
+    findings: list[Finding] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for port in ports:
+        if port.name not in named:
+            given = ", ".join(named) or "one unnamed array"
+            findings.append(Finding("NE6001", f"no input for port {port.name}; given: {given}", f"population {port.name}"))
+            continue
+        array = np.asarray(named[port.name])
+        if array.ndim < 3 or array.shape[2:] != port.shape and array.shape[2:] != (port.size,):
+            findings.append(
+                Finding(
+                    "NE6001",
+                    f"the input has shape {array.shape}, the program wants (samples, ticks, "
+                    f"{', '.join(map(str, port.shape))})",
+                    f"population {port.name}",
+                    ("reshape the samples", "check that the program was deployed from this network"),
+                )
+            )
+        elif not _is_counts(array):
+            findings.append(
+                Finding(
+                    "NE6002",
+                    "the input holds values that are not spike counts 0, 1, 2, ...; a chip receives spikes, not currents",
+                    f"population {port.name}",
+                    ("encode the samples as spikes before deploying (rate or latency coding)",),
+                )
+            )
+        arrays[port.name] = array
+    shapes = {array.shape[:2] for array in arrays.values()}
+    if not findings and len(shapes) > 1:
+        findings.append(Finding("NE6001", f"inputs differ in samples or ticks: {sorted(shapes)}"))
+    if not findings and (not shapes or 0 in next(iter(shapes))):
+        findings.append(Finding("NE6001", "there are no samples or no ticks in the input"))
+    if findings:
+        raise BadInput(findings)
+    return {name: array.reshape(*array.shape[:2], -1) for name, array in arrays.items()}
+
+
+def _is_counts(array: NDArray[Any]) -> bool:
+    if array.dtype == np.bool_ or np.issubdtype(array.dtype, np.unsignedinteger):
+        return True
+    if np.issubdtype(array.dtype, np.integer):
+        return not array.size or int(array.min()) >= 0
+    if np.issubdtype(array.dtype, np.floating):
+        return bool(np.all(np.isfinite(array)) and np.all(array >= 0) and np.all(array == np.rint(array)))
+    return False
+
+
+def _stimulus(
+    booted: Booted, counts: Mapping[str, NDArray[Any]], samples: int, ticks: int, period: int
+) -> Stimulus:
+    """External spikes of all samples in tick order; a count of n is n spikes."""
+    total = sum(int(array.sum(dtype=np.int64)) for array in counts.values())
+    if total > MOST_INPUT_SPIKES:
+        raise BadInput(
+            Finding("NE6003", f"{total:,} input spikes are more than {MOST_INPUT_SPIKES:,}", fixes=("run fewer samples",))
+        )
+    times: list[Int64] = []
+    sources: list[Int64] = []
+    for port in booted.symbols.inputs:
+        if port.constant:
+            sample, tick = np.divmod(np.arange(samples * ticks, dtype=np.int64), ticks)
+            times.append(sample * period + tick)
+            sources.append(np.full(samples * ticks, port.first_source, np.int64))
+            continue
+        array = counts[port.name]
+        sample, tick, source = np.nonzero(array)
+        repeat = array[sample, tick, source].astype(np.int64)
+        times.append(np.repeat(sample * period + tick, repeat))
+        sources.append(np.repeat(source + port.first_source, repeat))
+    time, source = np.concatenate(times), np.concatenate(sources)
+    order = np.lexsort((source, time))
+    return Stimulus(time[order], source[order].astype(np.int32))

@@ -1,0 +1,154 @@
+"""From a network to a program for a chip, and from a run to the comparison with the float network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroemu.emulator.runner import Progress
+from neuroemu.errors import BadInput, Finding, errors_in
+from neuroemu.families import Compiled, Options, load_family
+from neuroemu.image.container import write_program
+from neuroemu.machine import Machine, Run
+from neuroemu.network.model import Network
+from neuroemu.network.reference import SimulationResult, simulate
+from neuroemu.network.validate import validate
+from neuroemu.spec import ChipSpec, load_chip
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A network compiled for a chip.
+
+    >>> deployment = deploy(load("net.nir"), "loihi1")
+    >>> run = deployment.run(spikes)
+    """
+
+    network: Network
+    chip: ChipSpec
+    compiled: Compiled
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything worth knowing from loading to mapping."""
+        return (*self.network.findings, *self.compiled.findings)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """A chip with this program in it."""
+        return Machine(self.compiled.program)
+
+    def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
+        """Present samples ``(samples, ticks, *shape)`` of spike counts; see :meth:`neuroemu.machine.Machine.run`."""
+        return self.machine.run(inputs, progress)
+
+    def save(self, path: str | Path) -> None:
+        """Write the program file."""
+        write_program(Path(path), self.compiled.program)
+
+
+def deploy(
+    network: Network,
+    chip: str | Path | ChipSpec,
+    *,
+    partitioner: str | None = None,
+    placer: str | None = None,
+    seed: int = 0,
+) -> Deployment:
+    """Lower, map and pack ``network`` for ``chip`` (a name, a path to a chip file or a loaded chip).
+
+    Raises:
+        BadInput: the network is invalid or the chip file is unusable; all problems at once.
+        DoesNotFit: the chip cannot hold or compute the network; every limit with the population and by how much.
+    """
+    spec = chip if isinstance(chip, ChipSpec) else load_chip(str(chip))
+    if problems := errors_in(validate(network)):
+        raise BadInput(problems)
+    compiled = load_family(spec.family).compile(network, spec, Options(partitioner, placer, seed))
+    return Deployment(network, spec, compiled)
+
+
+@dataclass(frozen=True)
+class LayerFidelity:
+    """How far one population is from the float network.
+
+    ``first_divergence`` is (sample, tick, neuron, float count, chip count) of the first differing bin, in time order of the
+    sample in which it occurs first.
+    """
+
+    population: str
+    spikes_float: int
+    spikes_quantised: int
+    spikes_chip: int
+    bins: int
+    differing_bins_float_chip: int
+    differing_bins_quantised_chip: int
+    first_divergence: tuple[int, int, int, int, int] | None
+    dead: bool
+    saturated: bool
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Float network, its twin with rounded numbers and the chip side by side."""
+
+    samples: int
+    layers: tuple[LayerFidelity, ...]
+    float_predictions: NDArray[np.int64]
+    quantised_predictions: NDArray[np.int64]
+
+
+def compare_with_float(
+    deployment: Deployment, run: Run, inputs: Mapping[str, NDArray[Any]] | ArrayLike, samples: int
+) -> Fidelity:
+    """Simulate the float network and its rounded twin on the first ``samples`` samples and hold the chip against both."""
+    part = _first_samples(inputs, samples)
+    original = simulate(deployment.network, part)
+    quantised = simulate(deployment.compiled.quantised, part)
+    layers = tuple(
+        _layer_fidelity(symbol.name, original, quantised, run.spikes(symbol.name)[:samples])
+        for symbol in run.populations
+        if symbol.spiking
+    )
+    return Fidelity(samples, layers, _predictions(deployment, original), _predictions(deployment, quantised))
+
+
+def _first_samples(inputs: Mapping[str, Any] | ArrayLike, samples: int) -> Any:
+    if isinstance(inputs, Mapping):
+        return {name: np.asarray(array)[:samples] for name, array in inputs.items()}
+    return np.asarray(inputs)[:samples]
+
+
+def _predictions(deployment: Deployment, result: SimulationResult) -> NDArray[np.int64]:
+    output = result.output_of(deployment.network.outputs[0])
+    return np.asarray(np.argmax(output.sum(axis=1), axis=1), np.int64)
+
+
+def _layer_fidelity(
+    name: str, original: SimulationResult, quantised: SimulationResult, chip: NDArray[np.uint8]
+) -> LayerFidelity:
+    wanted, rounded = original.output_of(name), quantised.output_of(name)
+    differing = wanted != chip
+    first = None
+    if differing.any():
+        sample, tick, neuron = (int(index) for index in np.argwhere(differing)[0])
+        first = (sample, tick, neuron, int(wanted[sample, tick, neuron]), int(chip[sample, tick, neuron]))
+    spikes = int(chip.sum(dtype=np.int64))
+    return LayerFidelity(
+        population=name,
+        spikes_float=int(wanted.sum(dtype=np.int64)),
+        spikes_quantised=int(rounded.sum(dtype=np.int64)),
+        spikes_chip=spikes,
+        bins=int(chip.size),
+        differing_bins_float_chip=int(differing.sum()),
+        differing_bins_quantised_chip=int((rounded != chip).sum()),
+        first_divergence=first,
+        dead=spikes == 0,
+        saturated=bool(chip.size) and bool(chip.all()),
+    )
