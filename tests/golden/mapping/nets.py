@@ -66,9 +66,7 @@ def _heavy_tailed_rates(seed: int, neurons: int) -> Ints:
     return values[np.searchsorted(upto, _below(seed, RATE_STREAM, neurons, 1000), side="right")].astype(np.int64)
 
 
-def _build(
-    source: Ints, target: Ints, rate: Ints, shuffle_seed: int | None
-) -> Net:
+def _build(source: Ints, target: Ints, rate: Ints, shuffle_seed: int | None) -> Net:
     """Merge parallel synapses; with a shuffle seed neuron i gets the id ``permutation[i]``."""
     neurons = len(rate)
     if shuffle_seed is not None:

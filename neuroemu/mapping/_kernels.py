@@ -1,0 +1,757 @@
+"""Compiled loops of the partitioners and placers: integers only, the same result on every machine and with the compiler off."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from neuroemu.emulator.compiled import njit
+
+Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
+
+inside_kernels = register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions that only kernels call: no entry from Python is compiled, which halves the compile time."""
+
+NEURONS, AXONS, MEMORY, OUTPUTS, EXTRA = 0, 1, 2, 3, 4
+"""Columns of a part's resource use; additive per-neuron resources follow from ``EXTRA`` on."""
+
+# round(1024 * -ln((i + 0.5) / 64)): an annealer that accepts a loss up to temperature * entry / 1024 for a uniform i
+# accepts a loss d with probability close to exp(-d / temperature), without floating point.
+ACCEPTANCE = np.array(
+    [4968, 3844, 3320, 2976, 2719, 2513, 2342, 2195, 2067, 1953, 1851, 1758, 1672, 1594, 1520, 1452, 1388, 1328,
+     1271, 1217, 1166, 1117, 1070, 1026, 983, 942, 903, 865, 828, 793, 759, 726, 694, 663, 633, 603, 575, 547, 520,
+     494, 469, 444, 419, 395, 372, 349, 327, 305, 284, 263, 243, 223, 203, 184, 165, 146, 128, 110, 92, 75, 58, 41,
+     24, 8],
+    np.int64,
+)  # fmt: skip
+
+
+REFUSED = np.int64(1) << 62
+"""Answer of a trade that broke a limit or cost too much."""
+
+
+class Pins(NamedTuple):
+    """A hypergraph both ways; ``multiplicity`` counts the synapses of one (source, target) pair."""
+
+    row_start: Int64
+    target: Int32
+    multiplicity: Int32
+    column_start: Int64
+    source: Int32
+    column_multiplicity: Int32
+    rate: Int64
+    home: Int64
+    own_start: Int64
+    own: Int64
+    list_format: Int32
+
+
+class Caps(NamedTuple):
+    """Limits per part ``limit[4 + R]``, list cost ``cost[F, k]``, per-neuron use ``use[n, R]``, ``own_output[1]``."""
+
+    limit: Int64
+    cost: Int64
+    use: Int64
+    own_output: Int64
+
+
+@inside_kernels
+def seed_draws(seed):
+    """State of L'Ecuyer's combined generator (1988): two multiplicative generators that fit 64-bit products."""
+    return np.array([1 + seed % 2147483562, 1 + (seed // 2147483562 + seed * 7919) % 2147483398], np.int64)
+
+
+@inside_kernels
+def draw(state, bound):
+    """Uniform integer in ``[0, bound)``."""
+    state[0] = state[0] * 40014 % 2147483563
+    state[1] = state[1] * 40692 % 2147483399
+    mixed = (state[0] - state[1]) % 2147483562
+    return (mixed * bound) // 2147483562
+
+
+# ---------------------------------------------------------------------------------------------------- first stage
+
+
+@inside_kernels
+def _enter(pins, caps, x, core, stamp, synapses, used, new_axons):
+    """Book neuron ``x`` into the open core; the sources new to the core go to ``new_axons``; returns their number."""
+    fresh = 0
+    for j in range(pins.column_start[x], pins.column_start[x + 1]):
+        u = np.int64(pins.source[j])
+        if stamp[u] != core:
+            stamp[u] = core
+            synapses[u] = 0
+            new_axons[fresh] = u
+            fresh += 1
+        cost = caps.cost[pins.list_format[u]]
+        used[MEMORY] += cost[synapses[u] + np.int64(pins.column_multiplicity[j])] - cost[synapses[u]]
+        synapses[u] += pins.column_multiplicity[j]
+    used[NEURONS] += 1
+    used[AXONS] += fresh
+    for r in range(caps.use.shape[1]):
+        used[EXTRA + r] += caps.use[x, r]
+    return fresh
+
+
+@inside_kernels
+def _room_for_neuron(limit, use, x, used):
+    if used[NEURONS] + 1 > limit[NEURONS]:
+        return False
+    for r in range(use.shape[1]):
+        if used[EXTRA + r] + use[x, r] > limit[EXTRA + r]:
+            return False
+    return True
+
+
+@inside_kernels
+def _room_for_lists(pins, caps, x, core, stamp, synapses, used):
+    """Whether the synapse lists of ``x`` fit the open core; O(in-degree)."""
+    memory = used[MEMORY]
+    axons = used[AXONS]
+    for j in range(pins.column_start[x], pins.column_start[x + 1]):
+        u = np.int64(pins.source[j])
+        cost = caps.cost[pins.list_format[u]]
+        if stamp[u] == core:
+            memory += cost[synapses[u] + np.int64(pins.column_multiplicity[j])] - cost[synapses[u]]
+        else:
+            axons += 1
+            memory += cost[pins.column_multiplicity[j]]
+    return memory <= caps.limit[MEMORY] and axons <= caps.limit[AXONS]
+
+
+@njit
+def fill_sequentially(pins, caps, order):
+    """Neurons in ``order``; a new core opens when a limit would break. O(pins)."""
+    neurons = pins.column_start.shape[0] - 1
+    part = np.full(neurons, -1, np.int64)
+    stamp = np.full(pins.rate.shape[0], -1, np.int32)
+    synapses = np.zeros(pins.rate.shape[0], np.int64)
+    new_axons = np.empty(pins.rate.shape[0], np.int64)
+    used = np.zeros(caps.limit.shape[0], np.int64)
+    core = 0
+    for i in range(neurons):
+        x = order[i]
+        if used[NEURONS] > 0 and not (
+            _room_for_neuron(caps.limit, caps.use, x, used)
+            and _room_for_lists(pins, caps, x, core, stamp, synapses, used)
+        ):
+            core += 1
+            used[:] = 0
+        part[x] = core
+        _enter(pins, caps, x, core, stamp, synapses, used, new_axons)
+    return part
+
+
+@njit
+def seat_sourceless(pins, caps, part):
+    """Give every unassigned neuron a seat: beside its targets where there is room, else anywhere, else on a new part.
+
+    Such neurons have no sources, so only the neuron count and the additive resources matter.
+    """
+    neurons = part.shape[0]
+    part = part.copy()
+    waiting = 0
+    count = 0
+    for v in range(neurons):
+        if part[v] < 0:
+            waiting += 1
+        count = max(count, part[v] + 1)
+    used = np.zeros((count + waiting, caps.limit.shape[0]), np.int64)
+    for v in range(neurons):
+        if part[v] >= 0:
+            _seat(caps, v, used[part[v]])
+    value = np.zeros(count, np.int64)
+    first = 0
+    for v in range(neurons):
+        if part[v] >= 0:
+            continue
+        for sign in (1, -1):
+            for j in range(pins.own_start[v], pins.own_start[v + 1]):
+                for k in range(pins.row_start[pins.own[j]], pins.row_start[pins.own[j] + 1]):
+                    p = part[pins.target[k]]
+                    if p < 0 or p >= count:
+                        continue
+                    if sign < 0:
+                        value[p] = 0
+                    elif value[p] == 0 and _room_for_neuron(caps.limit, caps.use, v, used[p]):
+                        value[p] = 1
+                        if part[v] < 0 or used[p, NEURONS] < used[part[v], NEURONS]:
+                            part[v] = p
+        if part[v] < 0:
+            p = first
+            while used[p, NEURONS] > 0 and not _room_for_neuron(caps.limit, caps.use, v, used[p]):
+                p += 1
+            if caps.use.shape[1] == 0:
+                first = p
+            part[v] = p
+        _seat(caps, v, used[part[v]])
+    return part
+
+
+@inside_kernels
+def _seat(caps, v, used):
+    used[NEURONS] += 1
+    for r in range(caps.use.shape[1]):
+        used[EXTRA + r] += caps.use[v, r]
+
+
+@inside_kernels
+def _unlink(x, bucket, head, tail, after, before):
+    if before[x] >= 0:
+        after[before[x]] = after[x]
+    else:
+        head[bucket] = after[x]
+    if after[x] >= 0:
+        before[after[x]] = before[x]
+    else:
+        tail[bucket] = before[x]
+
+
+@inside_kernels
+def _link(x, bucket, head, tail, after, before):
+    after[x] = -1
+    before[x] = tail[bucket]
+    if tail[bucket] >= 0:
+        after[tail[bucket]] = x
+    else:
+        head[bucket] = x
+    tail[bucket] = x
+
+
+@njit
+def grow_by_overlap(pins, caps, buckets, seeds_tried):
+    """Grow cores one at a time, always taking the neuron with the largest share of its sources already present.
+
+    A free neuron waits in bucket ``share * (buckets - 1)`` (doubly linked, first in first out, which grows balls rather
+    than snakes), so a change of share and a pop are O(1); a source's list forgets its assigned targets when next read.
+    When no neighbour fits, up to ``seeds_tried`` free neurons are tried before the core closes. Neurons without sources
+    stay unassigned (-1). Work is linear in the target lists read: one for every (source, core) pair.
+    """
+    neurons = pins.column_start.shape[0] - 1
+    part = np.full(neurons, -1, np.int64)
+    target = pins.target.copy()
+    live = pins.row_start[1:].copy()
+    stamp = np.full(pins.rate.shape[0], -1, np.int64)
+    synapses = np.zeros(pins.rate.shape[0], np.int64)
+    new_axons = np.empty(pins.rate.shape[0], np.int64)
+    used = np.zeros(caps.limit.shape[0], np.int64)
+    shared = np.zeros(neurons, np.int64)
+    bucket = np.full(neurons, -1, np.int64)  # -1 outside, -2 refused by the open core
+    after = np.full(neurons, -1, np.int64)
+    before = np.full(neurons, -1, np.int64)
+    head = np.full(buckets, -1, np.int64)
+    tail = np.full(buckets, -1, np.int64)
+    touched = np.empty(neurons, np.int64)
+    touched_count = 0
+    top = -1
+    core = 0
+    first_free = 0
+    spare_work = 1 << 16  # pins that refused candidates may still cost: keeps the whole linear in the lists read
+    left = 0
+    for x in range(neurons):
+        if pins.column_start[x + 1] > pins.column_start[x]:
+            left += 1
+    while left > 0:
+        chosen = -1
+        while top >= 0 and chosen < 0:
+            x = head[top]
+            if x < 0:
+                top -= 1
+                continue
+            _unlink(x, top, head, tail, after, before)
+            bucket[x] = -2
+            degree = pins.column_start[x + 1] - pins.column_start[x]
+            if used[AXONS] + degree - shared[x] > caps.limit[AXONS] or not _room_for_neuron(
+                caps.limit, caps.use, x, used
+            ):
+                continue
+            if spare_work > 0 and _room_for_lists(pins, caps, x, core, stamp, synapses, used):
+                chosen = x
+            else:
+                spare_work -= degree
+        if chosen < 0:
+            while part[first_free] >= 0 or pins.column_start[first_free + 1] == pins.column_start[first_free]:
+                first_free += 1
+            if used[NEURONS] == 0:
+                chosen = first_free
+            else:
+                tried = 0
+                x = first_free
+                while x < neurons and tried < seeds_tried and chosen < 0:
+                    if part[x] < 0 and pins.column_start[x + 1] > pins.column_start[x]:
+                        tried += 1
+                        if _room_for_neuron(caps.limit, caps.use, x, used) and _room_for_lists(
+                            pins, caps, x, core, stamp, synapses, used
+                        ):
+                            chosen = x
+                    x += 1
+        if chosen < 0:
+            core += 1
+            used[:] = 0
+            for i in range(touched_count):
+                bucket[touched[i]] = -1
+                shared[touched[i]] = 0
+            touched_count = 0
+            head[:] = -1
+            tail[:] = -1
+            top = -1
+            spare_work = max(spare_work, 1 << 16)
+            continue
+        if bucket[chosen] >= 0:
+            _unlink(chosen, bucket[chosen], head, tail, after, before)
+        part[chosen] = core
+        left -= 1
+        spare_work += 4 * (pins.column_start[chosen + 1] - pins.column_start[chosen])
+        fresh = _enter(pins, caps, chosen, core, stamp, synapses, used, new_axons)
+        for i in range(fresh):
+            u = new_axons[i]
+            k = pins.row_start[u]
+            while k < live[u]:
+                x = np.int64(target[k])
+                if part[x] >= 0:
+                    live[u] -= 1
+                    target[k] = target[live[u]]
+                    continue
+                k += 1
+                if shared[x] == 0:
+                    touched[touched_count] = x
+                    touched_count += 1
+                shared[x] += 1
+                if bucket[x] == -2:
+                    continue
+                degree = pins.column_start[x + 1] - pins.column_start[x]
+                place = shared[x] * (buckets - 1) // degree
+                if place != bucket[x]:
+                    if bucket[x] >= 0:
+                        _unlink(x, bucket[x], head, tail, after, before)
+                    _link(x, place, head, tail, after, before)
+                    bucket[x] = place
+                    top = max(top, place)
+    return part
+
+
+# ------------------------------------------------------------------------------------------------- exact refinement
+
+
+class Parts(NamedTuple):
+    """A partition with exact counts: synapses of every source on every part it reaches, and each part's use.
+
+    ``slot_start`` frames a source's (part, synapses) entries: one per part when the source could reach all of them,
+    else a short list. ``reach`` counts the parts with synapses, ``ring_*`` lists the members of a part in a circle,
+    ``over[0]`` the resources beyond a limit, ``used[K, 4 + R]``.
+    """
+
+    part: Int64
+    slot_start: Int64
+    slot_part: Int32
+    slot_synapses: Int32
+    reach: Int64
+    used: Int64
+    over: Int64
+    ring_next: Int64
+    ring_before: Int64
+    ring_cursor: Int64
+
+
+@inside_kernels
+def _slot_of(slot_start, slot_part, slot_synapses, count, u, p):
+    """Entry of part ``p`` in the list of source ``u``, or an empty entry to take."""
+    start = slot_start[u]
+    end = slot_start[u + 1]
+    if end - start == count:
+        return start + p
+    hole = np.int64(-1)
+    for i in range(start, end):
+        if slot_part[i] == p:
+            return i
+        if hole < 0 and slot_synapses[i] == 0:
+            hole = i
+        if slot_part[i] < 0:
+            break
+    return hole
+
+
+@inside_kernels
+def _synapses_on(slot_start, slot_part, slot_synapses, count, u, p):
+    start = slot_start[u]
+    end = slot_start[u + 1]
+    if end - start == count:
+        return np.int64(slot_synapses[start + p])
+    for i in range(start, end):
+        if slot_part[i] == p:
+            return np.int64(slot_synapses[i])
+        if slot_part[i] < 0:
+            break
+    return np.int64(0)
+
+
+@inside_kernels
+def _charge(limit, used, over, p, resource, amount):
+    before = used[p, resource] > limit[resource]
+    used[p, resource] += amount
+    after = used[p, resource] > limit[resource]
+    over[0] += np.int64(after) - np.int64(before)
+
+
+@inside_kernels
+def _change_synapses(pins, caps, parts, u, p, amount):
+    """Add ``amount`` synapses of source ``u`` on part ``p``; returns the change in messages."""
+    slot = _slot_of(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, p)
+    parts.slot_part[slot] = p
+    old = np.int64(parts.slot_synapses[slot])
+    new = old + amount
+    parts.slot_synapses[slot] = new
+    cost = caps.cost[pins.list_format[u]]
+    _charge(caps.limit, parts.used, parts.over, p, MEMORY, cost[new] - cost[old])
+    if (old > 0) == (new > 0):
+        return np.int64(0)
+    sign = np.int64(1) if new > 0 else np.int64(-1)
+    _charge(caps.limit, parts.used, parts.over, p, AXONS, sign)
+    parts.reach[u] += sign
+    if pins.home[u] < 0:
+        return sign * pins.rate[u]
+    home_part = parts.part[pins.home[u]]
+    if home_part == p:
+        _charge(caps.limit, parts.used, parts.over, p, OUTPUTS, sign * caps.own_output[0])
+        return np.int64(0)
+    _charge(caps.limit, parts.used, parts.over, home_part, OUTPUTS, sign)
+    return sign * pins.rate[u]
+
+
+@inside_kernels
+def _move_outputs(pins, caps, parts, v, a, b):
+    """Move the output entries of ``v``'s own spikes from part ``a`` to ``b``; returns the change in messages."""
+    change = np.int64(0)
+    for j in range(pins.own_start[v], pins.own_start[v + 1]):
+        h = pins.own[j]
+        on_a = np.int64(
+            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0
+        )
+        on_b = np.int64(
+            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, b) > 0
+        )
+        _charge(caps.limit, parts.used, parts.over, a, OUTPUTS, on_a - parts.reach[h] - on_a * caps.own_output[0])
+        _charge(caps.limit, parts.used, parts.over, b, OUTPUTS, parts.reach[h] - on_b + on_b * caps.own_output[0])
+        change += (on_a - on_b) * pins.rate[h]
+    return change
+
+
+@inside_kernels
+def _leave_ring(parts, v, a):
+    after = parts.ring_next[v]
+    if after == v:
+        parts.ring_cursor[a] = -1
+        return
+    parts.ring_next[parts.ring_before[v]] = after
+    parts.ring_before[after] = parts.ring_before[v]
+    if parts.ring_cursor[a] == v:
+        parts.ring_cursor[a] = after
+
+
+@inside_kernels
+def _join_ring(parts, v, b):
+    cursor = parts.ring_cursor[b]
+    if cursor < 0:
+        parts.ring_cursor[b] = v
+        cursor = v
+        parts.ring_before[v] = v
+    last = parts.ring_before[cursor]
+    parts.ring_next[v] = cursor
+    parts.ring_before[v] = last
+    parts.ring_next[last] = v
+    parts.ring_before[cursor] = v
+
+
+@inside_kernels
+def _move(pins, caps, parts, v, b):
+    """Move neuron ``v`` to part ``b`` with every count; returns the exact change in messages. O(in-degree)."""
+    a = parts.part[v]
+    change = np.int64(0)
+    for j in range(pins.column_start[v], pins.column_start[v + 1]):
+        u = np.int64(pins.source[j])
+        change += _change_synapses(pins, caps, parts, u, a, -np.int64(pins.column_multiplicity[j]))
+        change += _change_synapses(pins, caps, parts, u, b, np.int64(pins.column_multiplicity[j]))
+    change += _move_outputs(pins, caps, parts, v, a, b)
+    _charge(caps.limit, parts.used, parts.over, a, NEURONS, -1)
+    _charge(caps.limit, parts.used, parts.over, b, NEURONS, 1)
+    for r in range(caps.use.shape[1]):
+        _charge(caps.limit, parts.used, parts.over, a, EXTRA + r, -caps.use[v, r])
+        _charge(caps.limit, parts.used, parts.over, b, EXTRA + r, caps.use[v, r])
+    _leave_ring(parts, v, a)
+    _join_ring(parts, v, b)
+    parts.part[v] = b
+    return change
+
+
+@inside_kernels
+def _expected_change(pins, parts, v, b):
+    """Change in messages of moving ``v`` alone, without touching the counts (autapses only nearly)."""
+    a = parts.part[v]
+    change = np.int64(0)
+    for j in range(pins.column_start[v], pins.column_start[v + 1]):
+        u = np.int64(pins.source[j])
+        home_part = np.int64(-1) if pins.home[u] < 0 else parts.part[pins.home[u]]
+        if (
+            home_part != a
+            and _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, a)
+            == pins.column_multiplicity[j]
+        ):
+            change -= pins.rate[u]
+        if (
+            home_part != b
+            and _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, b) == 0
+        ):
+            change += pins.rate[u]
+    for j in range(pins.own_start[v], pins.own_start[v + 1]):
+        h = pins.own[j]
+        on_a = np.int64(
+            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0
+        )
+        on_b = np.int64(
+            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, b) > 0
+        )
+        change += (on_a - on_b) * pins.rate[h]
+    return change
+
+
+@inside_kernels
+def _trade(pins, caps, parts, v, b, w, allowed):
+    """Move ``v`` to part ``b`` and ``w`` (unless -1) to ``v``'s part; undone unless legal and ``change < allowed``.
+
+    Returns the change in messages, or ``REFUSED``.
+    """
+    a = parts.part[v]
+    change = np.int64(0)
+    for step in range(4):
+        if step == 2 and change < allowed and parts.over[0] == 0:
+            return change
+        x = v if step == 0 or step == 3 else w
+        if x >= 0:
+            change += _move(pins, caps, parts, x, b if step % 2 == 0 else a)
+    return REFUSED
+
+
+@inside_kernels
+def _note(parts_seen, value, p, rate, count):
+    if value[p] < 0:
+        value[p] = 0
+        parts_seen[count] = p
+        count += 1
+    value[p] += rate
+    return count
+
+
+@inside_kernels
+def _weigh_parts(pins, parts, v, value, parts_seen):
+    """Rate of the sources and own spikes of ``v`` that other parts hold already, in ``value`` (-1 elsewhere).
+
+    Returns the number of parts seen; moving ``v`` to part p changes messages by ``_stay(...) - value[p]``.
+    """
+    a = parts.part[v]
+    count = 0
+    for j in range(pins.column_start[v], pins.column_start[v + 1]):
+        u = np.int64(pins.source[j])
+        home_part = np.int64(-1) if pins.home[u] < 0 else parts.part[pins.home[u]]
+        for i in range(parts.slot_start[u], parts.slot_start[u + 1]):
+            p = np.int64(parts.slot_part[i])
+            if parts.slot_synapses[i] > 0 and p != home_part and p != a:
+                count = _note(parts_seen, value, p, pins.rate[u], count)
+        if home_part >= 0 and home_part != a:
+            count = _note(parts_seen, value, home_part, pins.rate[u], count)
+    for j in range(pins.own_start[v], pins.own_start[v + 1]):
+        h = pins.own[j]
+        for i in range(parts.slot_start[h], parts.slot_start[h + 1]):
+            p = np.int64(parts.slot_part[i])
+            if parts.slot_synapses[i] > 0 and p != a:
+                count = _note(parts_seen, value, p, pins.rate[h], count)
+    return count
+
+
+@inside_kernels
+def _forget(value, parts_seen, count):
+    for i in range(count):
+        value[parts_seen[i]] = -1
+
+
+@inside_kernels
+def _sources_rate(pins, v):
+    rate = np.int64(0)
+    for j in range(pins.column_start[v], pins.column_start[v + 1]):
+        rate += pins.rate[pins.source[j]]
+    return rate
+
+
+@inside_kernels
+def _leaving_change(pins, parts, v):
+    """Change in messages when ``v`` leaves its part, before it arrives anywhere, and the rate of its own spikes."""
+    a = parts.part[v]
+    change = np.int64(0)
+    own_rate = np.int64(0)
+    for j in range(pins.column_start[v], pins.column_start[v + 1]):
+        u = np.int64(pins.source[j])
+        if (
+            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, a)
+            == pins.column_multiplicity[j]
+        ):
+            if pins.home[u] < 0 or parts.part[pins.home[u]] != a:
+                change -= pins.rate[u]
+    for j in range(pins.own_start[v], pins.own_start[v + 1]):
+        h = pins.own[j]
+        if _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0:
+            change += pins.rate[h]
+        if parts.reach[h] > 0:
+            own_rate += pins.rate[h]
+    return change, own_rate
+
+
+@inside_kernels
+def _swap_partner(pins, parts, b, a, tries, least):
+    """Of the next ``tries`` members of part ``b`` the one whose move to ``a`` changes messages least, below ``least``."""
+    best = np.int64(-1)
+    w = parts.ring_cursor[b]
+    for _ in range(tries):
+        change = _expected_change(pins, parts, w, a)
+        if change < least:
+            least = change
+            best = w
+        w = parts.ring_next[w]
+    parts.ring_cursor[b] = w
+    return best
+
+
+@njit
+def climb(pins, caps, parts, work, tries, least_share):
+    """Moves, or swaps where the wanted part is full, that lower the messages; every limit holds after every step.
+
+    Passes over all neurons until a pass gains less than one ``least_share``-th of the messages, or ``work`` pins have been
+    read. ``messages`` fall by the returned amount.
+    """
+    neurons = parts.part.shape[0]
+    value = np.full(parts.used.shape[0], -1, np.int64)
+    parts_seen = np.empty(parts.used.shape[0], np.int64)
+    mean_degree = pins.source.shape[0] // max(1, neurons)
+    total = np.int64(0)
+    gained = np.int64(1)
+    while gained > 0 and work > 0:
+        gained = np.int64(0)
+        for v in range(neurons):
+            degree = pins.column_start[v + 1] - pins.column_start[v]
+            work -= degree + 1
+            if work <= 0:
+                break
+            leaving, own_rate = _leaving_change(pins, parts, v)
+            if leaving - own_rate >= 0:
+                continue
+            a = parts.part[v]
+            stay = leaving + _sources_rate(pins, v)
+            for j in range(pins.column_start[v], pins.column_start[v + 1]):
+                work -= parts.reach[pins.source[j]]
+            count = _weigh_parts(pins, parts, v, value, parts_seen)
+            wanted = np.int64(-1)
+            wanted_open = np.int64(-1)
+            for i in range(count):
+                p = parts_seen[i]
+                if value[p] <= stay:
+                    continue
+                if wanted < 0 or value[p] > value[wanted]:
+                    wanted = p
+                if (wanted_open < 0 or value[p] > value[wanted_open]) and _room_for_neuron(
+                    caps.limit, caps.use, v, parts.used[p]
+                ):
+                    wanted_open = p
+            hope = np.int64(0) if wanted < 0 else value[wanted] - stay
+            _forget(value, parts_seen, count)
+            change = REFUSED
+            for swap in (False, True):
+                b = wanted if swap else wanted_open
+                if b < 0 or change != REFUSED:
+                    continue
+                w = np.int64(-1)
+                if swap:
+                    w = _swap_partner(pins, parts, b, a, tries, hope)
+                    work -= 2 * tries * mean_degree
+                    if w < 0:
+                        continue
+                work -= 4 * degree
+                change = _trade(pins, caps, parts, v, b, w, 0)
+            if change != REFUSED:
+                gained -= change
+        total += gained
+        if gained < least_share:
+            break
+    return total
+
+
+@njit
+def dissolve(pins, caps, parts, order, fewest, failures, work):
+    """Empty parts, in ``order``, by giving each of their neurons a legal seat elsewhere, until ``fewest`` are left.
+
+    A part whose neurons do not all find a seat is restored; after ``failures`` such parts in a row the search ends.
+    Returns the number of parts that are left.
+    """
+    value = np.full(parts.used.shape[0], -1, np.int64)
+    parts_seen = np.empty(parts.used.shape[0], np.int64)
+    moved = np.empty(parts.part.shape[0], np.int64)
+    left = np.int64(parts.used.shape[0])
+    failed = 0
+    spare = order[-1]
+    for o in range(order.shape[0]):
+        a = order[o]
+        if left <= fewest or failed >= failures or work <= 0:
+            break
+        if parts.used[a, NEURONS] == 0:
+            continue
+        moves = 0
+        settled = True
+        while settled and parts.used[a, NEURONS] > 0:
+            v = parts.ring_cursor[a]
+            degree = pins.column_start[v + 1] - pins.column_start[v]
+            count = _weigh_parts(pins, parts, v, value, parts_seen)
+            for j in range(pins.column_start[v], pins.column_start[v + 1]):
+                work -= parts.reach[pins.source[j]]
+            settled = False
+            tried = 0
+            while tried < 24 and not settled and work > 0:
+                b = np.int64(-1)
+                if tried < 8:
+                    for i in range(count):
+                        p = parts_seen[i]
+                        if value[p] >= 0 and (b < 0 or value[p] > value[b]):
+                            if _room_for_neuron(caps.limit, caps.use, v, parts.used[p]):
+                                b = p
+                    if b >= 0:
+                        value[b] = -1
+                    else:
+                        tried = 8
+                        continue
+                else:
+                    p = spare if tried == 8 else order[min(o + tried - 8, order.shape[0] - 1)]
+                    if (
+                        p != a
+                        and parts.used[p, NEURONS] > 0
+                        and _room_for_neuron(caps.limit, caps.use, v, parts.used[p])
+                    ):
+                        b = p
+                tried += 1
+                work -= 1
+                if b >= 0:
+                    work -= 4 * degree
+                    settled = _trade(pins, caps, parts, v, b, np.int64(-1), REFUSED) != REFUSED
+            _forget(value, parts_seen, count)
+            if settled:
+                spare = parts.part[v]
+                moved[moves] = v
+                moves += 1
+        if settled:
+            left -= 1
+            failed = 0
+        else:
+            failed += 1
+            for i in range(moves - 1, -1, -1):
+                _trade(pins, caps, parts, moved[i], a, np.int64(-1), REFUSED)
+    return left

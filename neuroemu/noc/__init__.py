@@ -1,0 +1,1 @@
+"""The wires between cores: topologies, dimension-order routes and exact link loads."""
