@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
+_BYTES_LOOKED_AT = 512
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MAGIC_OF_OTHERS = {
     b"PK\x03\x04": "a zip archive (an .npz of samples, or a PyTorch checkpoint)",
@@ -61,7 +62,7 @@ def load(path: str | Path, dialect: str | Dialect = "auto", dt_s: float | None =
 def _first_bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
-            return stream.read(512)
+            return stream.read(_BYTES_LOOKED_AT)
     except OSError as failure:
         fixes = _names_nearby(file) if isinstance(failure, FileNotFoundError) else ()
         message = f"cannot be read: {failure.strerror or failure}"
@@ -82,10 +83,11 @@ def _names_nearby(file: Path) -> tuple[str, ...]:
 
 
 def _looks_like_text(start: bytes) -> bool:
-    if not start or b"\0" in start:
+    """UTF-8 without control characters; the last character may be cut off by the end of what was read."""
+    if not start or any(byte < 32 and byte not in b"\t\n\r" for byte in start):
         return False
     try:
         start.decode("utf-8")
     except UnicodeDecodeError as failure:
-        return failure.start > len(start) - 4
-    return start[:1] not in (b"\x80", b"\x08")
+        return len(start) == _BYTES_LOOKED_AT and failure.start > len(start) - 4
+    return True

@@ -480,9 +480,8 @@ def _feedback(
 
 def _waits(path: _Path, ticks: Mapping[str, NDArray[np.int64] | None]) -> bool:
     """Whether Delay nodes already hold every spike of the path back by a tick or more."""
-    return (
-        sum(int(delay.min(initial=0)) for name in path.through if (delay := ticks[name]) is not None and delay.size) > 0
-    )
+    delays = [ticks[name] for name in path.through]
+    return any(delay is not None and delay.size > 0 and int(delay.min()) > 0 for delay in delays)
 
 
 def _projections(

@@ -196,7 +196,7 @@ class NodeReader:
                 "check the layer before it, or a missing or wrong Flatten",
             )  # fmt: skip
         blocks = math.prod(lead)
-        if blocks > 1 and blocks * n_out * n_in > 8 * MOST_VALUES:
+        if blocks > 1 and blocks * n_out * n_in > MOST_VALUES:
             self.refuse("NE1004", f"repeats a weight {blocks} times: {blocks * n_out * n_in} synapses", node, "weight")
         stage: Connectivity = Dense(weight.reshape(n_out, n_in)) if blocks == 1 else _blocks(weight, blocks)
         bias = None
