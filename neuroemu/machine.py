@@ -17,7 +17,8 @@ from neuroemu.emulator.runner import Progress, Recording, run_ticks
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families import Booted, Family, load_family
 from neuroemu.image.container import Program, read_program
-from neuroemu.image.symbols import PopulationSymbol, Port
+from neuroemu.image.symbols import PopulationSymbol, Port, Symbols, unpack_symbols
+from neuroemu.spec import ChipSpec
 
 Int64 = NDArray[np.int64]
 
@@ -136,11 +137,24 @@ class Machine:
         """Read a program file; raises BadInput for a damaged one."""
         return cls(read_program(Path(path)))
 
+    def with_seed(self, seed: int) -> Machine:
+        """The same program with another seed of the chip's noise."""
+        return Machine(Program({**self.program.manifest, "seed": seed}, self.program.sections))
+
     @cached_property
+    def symbols(self) -> Symbols:
+        """Names of inputs and populations."""
+        return unpack_symbols(self.program)
+
+    @cached_property
+    def chip(self) -> ChipSpec:
+        """The chip description that is embedded in the program."""
+        return ChipSpec.from_dict(self.program.manifest["chip"])
+
+    @property
     def ports(self) -> tuple[Port, ...]:
         """The inputs a user feeds."""
-        booted = self.family.boot(self.program)
-        return tuple(port for port in booted.symbols.inputs if not port.constant)
+        return tuple(port for port in self.symbols.inputs if not port.constant)
 
     def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
         """Present samples one after the other, each from a clean state.
@@ -177,10 +191,12 @@ def _checked_inputs(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike])
     for port in ports:
         if port.name not in named:
             given = ", ".join(named) or "one unnamed array"
-            findings.append(Finding("NE6001", f"no input for port {port.name}; given: {given}", f"population {port.name}"))
+            findings.append(
+                Finding("NE6001", f"no input for port {port.name}; given: {given}", f"population {port.name}")
+            )
             continue
         array = np.asarray(named[port.name])
-        if array.ndim < 3 or array.shape[2:] != port.shape and array.shape[2:] != (port.size,):
+        if array.ndim < 3 or (array.shape[2:] != port.shape and array.shape[2:] != (port.size,)):
             findings.append(
                 Finding(
                     "NE6001",
@@ -220,14 +236,14 @@ def _is_counts(array: NDArray[Any]) -> bool:
     return False
 
 
-def _stimulus(
-    booted: Booted, counts: Mapping[str, NDArray[Any]], samples: int, ticks: int, period: int
-) -> Stimulus:
+def _stimulus(booted: Booted, counts: Mapping[str, NDArray[Any]], samples: int, ticks: int, period: int) -> Stimulus:
     """External spikes of all samples in tick order; a count of n is n spikes."""
     total = sum(int(array.sum(dtype=np.int64)) for array in counts.values())
     if total > MOST_INPUT_SPIKES:
         raise BadInput(
-            Finding("NE6003", f"{total:,} input spikes are more than {MOST_INPUT_SPIKES:,}", fixes=("run fewer samples",))
+            Finding(
+                "NE6003", f"{total:,} input spikes are more than {MOST_INPUT_SPIKES:,}", fixes=("run fewer samples",)
+            )
         )
     times: list[Int64] = []
     sources: list[Int64] = []

@@ -92,9 +92,9 @@ def load_family(name: str) -> Family:
     """
     found = {entry.name: entry for entry in entry_points(group="neuroemu.families")}
     if name in found:
-        return found[name].load().FAMILY  # type: ignore[no-any-return]
+        return found[name].load().FAMILY
     try:
-        return import_module(f"neuroemu.families.{name}").FAMILY  # type: ignore[no-any-return]
+        return import_module(f"neuroemu.families.{name}").FAMILY
     except (ModuleNotFoundError, AttributeError):
         known = ", ".join(sorted(found)) or "none"
         raise BadInput(

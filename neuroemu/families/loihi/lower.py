@@ -99,7 +99,7 @@ class LayerRounding:
     weight_error_rms: float
     clipped_weights: int
     threshold_float: float | None
-    threshold_chip: float | None
+    threshold_chip: int | None
     threshold_error: float
     tau_membrane_ticks: float | None
     tau_membrane_chip_ticks: float | None
@@ -205,7 +205,7 @@ def fixed_arithmetic(chip: Any) -> Iterator[Finding]:
 
 def tick_offsets(network: Network) -> dict[str, int]:
     """Ticks by which each population lags: the longest feed-forward path from an input, one tick per hop."""
-    offsets = {name: -1 for name in network.inputs}
+    offsets = dict.fromkeys(network.inputs, -1)
     for name, population in network.populations.items():
         if not population.is_input:
             offsets[name] = 0
@@ -325,7 +325,14 @@ class _Layer:
             stored = _by_sign(mantissas) if apart else ((sign_mode, mantissas),)
             lowered.extend(
                 LoweredProjection(
-                    projection.name, projection.source, projection.target, part, mode, exponent, max(delay, 0), max(-delay, 0)
+                    projection.name,
+                    projection.source,
+                    projection.target,
+                    part,
+                    mode,
+                    exponent,
+                    max(delay, 0),
+                    max(-delay, 0),
                 )
                 for mode, part in stored
             )
@@ -335,7 +342,9 @@ class _Layer:
                 factor = np.full(self.population.size, 2.0**exponent * 64 / units)
                 twins.append(replace(projection, stages=(_scaled(mantissas, factor),), bias=None))
         if any(part.sign_mode != MIXED for part in lowered) and len(lowered) > len(weights):
-            self.remarks.append("excitatory and inhibitory weights in lists of their own: 8 magnitude bits instead of 7")
+            self.remarks.append(
+                "excitatory and inhibitory weights in lists of their own: 8 magnitude bits instead of 7"
+            )
         population, twin, rounding = self._registers(threshold, register, units, drive, offset, errors, lowered)
         if constant is not None and twins:
             twins[0] = replace(twins[0], bias=constant)
@@ -357,7 +366,9 @@ class _Layer:
             )
             self.remarks.append("soft reset replaced by reset to zero")
         if neuron.reset == "none":
-            self._note("NE3004", "warning", "never resets; Loihi 1 resets to 0 on a spike", ("use a threshold with reset",))
+            self._note(
+                "NE3004", "warning", "never resets; Loihi 1 resets to 0 on a spike", ("use a threshold with reset",)
+            )
             self.remarks.append("missing reset replaced by reset to zero")
         if neuron.reset_delay:
             self._note(
@@ -408,7 +419,7 @@ class _Layer:
             fits = [254 * 2.0**exponent / largest for exponent in range(-8, top + 1)]
             allowed = [value for value in fits if 1 <= value <= bound]
             ideal = max(allowed) if allowed else min(max(1.0, 254 / largest), highest)
-            if not allowed or ideal < 254 / largest and worst * 254 / largest > accumulator:
+            if not allowed or (ideal < 254 / largest and worst * 254 / largest > accumulator):
                 ideal = min(max(1.0, 254 / largest), float(highest))
                 self._overflow_note(ideal * worst, accumulator)
             threshold = self._finest(ideal, structures)
@@ -527,7 +538,7 @@ class _Layer:
             weight_error_rms=errors.rms,
             clipped_weights=errors.clipped,
             threshold_float=None if neuron.threshold is None else float(np.median(neuron.threshold)),
-            threshold_chip=None if neuron.threshold is None else float(np.median(register * 64 / population.scale)),
+            threshold_chip=None if neuron.threshold is None else register * 64,
             threshold_error=0.0 if neuron.threshold is None else abs(register * 64 - units) / units,
             tau_membrane_ticks=_tau(neuron.membrane_decay),
             tau_membrane_chip_ticks=_tau((one - membrane_decay) / one),

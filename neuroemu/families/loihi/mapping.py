@@ -111,7 +111,9 @@ def map_network(
     count = int(logical.max(initial=-1)) + 1
     mesh = mesh_of(chip)
     _refuse_chip(count, mesh.cores, use, room)
-    member = sp.csr_array((np.ones(len(pieces), np.int64), (np.arange(len(pieces)), logical)), shape=(len(pieces), count))
+    member = sp.csr_array(
+        (np.ones(len(pieces), np.int64), (np.arange(len(pieces)), logical)), shape=(len(pieces), count)
+    )
     traffic = sp.csr_array(member.T @ affinity @ member)
     slot = np.asarray(PLACERS[placer](traffic, mesh, seed), np.int64)
     core_use = np.zeros((count, len(_RESOURCES)), np.int64)
@@ -221,9 +223,7 @@ def _piece_traffic(pieces: tuple[Piece, ...], rates: Mapping[str, IntArray] | No
 # ---------------------------------------------------------------------------- core images
 
 
-def build_image(
-    network: LoweredNetwork, placement: Placement, chip: Any, dialect: str, seed: int = 0
-) -> ProgramImage:
+def build_image(network: LoweredNetwork, placement: Placement, chip: Any, dialect: str, seed: int = 0) -> ProgramImage:
     """Write registers, synapse memories, axon tables and host routes of the placed network."""
     builders = {int(core): _CoreBuilder(int(core)) for core in placement.cores}
     first_source = port_sizes(network.ports)
@@ -241,19 +241,23 @@ def build_image(
         for block in piece.blocks:
             first_axon = builder.add_block(block, base)
             routes.append(
-                (block.projection.source, block.route_source, int(core), block.route_axon + first_axon, block.route_atom)
+                (
+                    block.projection.source,
+                    block.route_source,
+                    int(core),
+                    block.route_axon + first_axon,
+                    block.route_atom,
+                )
             )
     host, outputs = _sorted_routes(routes, first_source, sum(port.size for port in network.ports), place, builders)
     images = tuple(builders[int(core)].image(*outputs[int(core)]) for core in placement.cores)
-    findings = [
-        finding
-        for image in images
-        for finding in check_core(image, placement.limits)
-    ]
+    findings = [finding for image in images for finding in check_core(image, placement.limits)]
     if errors_in(findings):
         raise DoesNotFit(findings)
     symbols = Symbols(
-        inputs=tuple(Port(port.name, port.shape, first_source[port.name], port.size, port.constant) for port in network.ports),
+        inputs=tuple(
+            Port(port.name, port.shape, first_source[port.name], port.size, port.constant) for port in network.ports
+        ),
         populations=tuple(
             PopulationSymbol(
                 population.name,
@@ -315,7 +319,17 @@ class _CoreBuilder:
         self._thresholds: dict[int, int] = {}
         self._columns: dict[str, list[IntArray]] = {
             name: []
-            for name in ("profile", "threshold", "bias_mantissa", "bias_exponent", "bias_start", "section", "list", "atoms", "base")
+            for name in (
+                "profile",
+                "threshold",
+                "bias_mantissa",
+                "bias_exponent",
+                "bias_start",
+                "section",
+                "list",
+                "atoms",
+                "base",
+            )
         }
         self._sections: dict[tuple[str, SynapseFormat], _SectionBuilder] = {}
 

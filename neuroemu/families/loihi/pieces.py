@@ -123,9 +123,7 @@ def cut(network: LoweredNetwork, limits: CoreLimits, partitioner: str, seed: int
     )
 
 
-def output_axons(
-    network: LoweredNetwork, pieces: Mapping[str, tuple[Piece, ...]]
-) -> dict[str, IntArray]:
+def output_axons(network: LoweredNetwork, pieces: Mapping[str, tuple[Piece, ...]]) -> dict[str, IntArray]:
     """Output axons that each neuron needs: one per piece and projection that it feeds."""
     needed = {population.name: np.zeros(population.size, np.int64) for population in network.populations}
     for population_pieces in pieces.values():
@@ -208,9 +206,7 @@ def _slices(
 
 
 def _dense_bits(incoming: list[LoweredProjection], size: int) -> int:
-    return sum(
-        projection.structure.n_in * int(list_bits(size, dense_format(projection))) for projection in incoming
-    )
+    return sum(projection.structure.n_in * int(list_bits(size, dense_format(projection))) for projection in incoming)
 
 
 def _tiles(
@@ -259,7 +255,7 @@ def _tile_use(
     incoming: list[LoweredProjection], shape: tuple[int, int, int], tile: tuple[int, int, int]
 ) -> tuple[int, int]:
     """(axons, memory bits) of the neediest tile."""
-    channels, height, width = shape
+    _, height, width = shape
     axons = bits = 0
     for projection in incoming:
         structure = projection.structure
@@ -275,11 +271,14 @@ def _tile_use(
         lists_per_pattern = groups_met * structure.weight.shape[1]
         synapse_format = sparse_format(projection, tile[0] * tile[1] * tile[2])
         axons += max(row.touched.shape[0] for row in rows) * max(column.touched.shape[0] for column in columns)
-        bits += max(
-            int(list_bits(np.outer(row.tap_counts, column.tap_counts) * length, synapse_format).sum())
-            for row in rows
-            for column in columns
-        ) * lists_per_pattern
+        bits += (
+            max(
+                int(list_bits(np.outer(row.tap_counts, column.tap_counts) * length, synapse_format).sum())
+                for row in rows
+                for column in columns
+            )
+            * lists_per_pattern
+        )
     return axons, bits
 
 
@@ -302,9 +301,7 @@ class _AxisTaps:
         pattern_of = []
         for index in range(self.touched.shape[0]):
             part = slice(int(bounds[index]), int(bounds[index + 1]))
-            key = tuple(
-                zip((position[part] - self.base[index]).tolist(), tap[part].tolist(), strict=True)
-            )
+            key = tuple(zip((position[part] - self.base[index]).tolist(), tap[part].tolist(), strict=True))
             pattern_of.append(patterns.setdefault(key, len(patterns)))
         self.pattern_of = np.array(pattern_of, np.int64)
         self.patterns = list(patterns)
@@ -338,7 +335,10 @@ def _parts(
     from neuroemu.mapping.partition import Hypergraph, Limits
 
     starts = [np.zeros(1, np.int64)]
-    targets, homes, formats, tables = [], [], [], []
+    targets: list[Any] = []
+    homes: list[Any] = []
+    formats: list[Any] = []
+    tables: list[IntArray] = []
     fixed_axons = fixed_bits = 0
     longest = min(most, population.size)
     for projection in incoming:
@@ -549,9 +549,10 @@ def _shared_block(
     lengths = np.array([index.shape[0] for index, _ in lists], np.int64)
     total = int(lengths.sum())
     synapse_format = sparse_format(projection, neurons.shape[0])
-    row, column = (grid.reshape(-1) for grid in np.meshgrid(
-        np.arange(rows.touched.shape[0]), np.arange(columns.touched.shape[0]), indexing="ij"
-    ))
+    row, column = (
+        grid.reshape(-1)
+        for grid in np.meshgrid(np.arange(rows.touched.shape[0]), np.arange(columns.touched.shape[0]), indexing="ij")
+    )
     pattern = rows.pattern_of[row] * len(columns.patterns) + columns.pattern_of[column]
     axons = row.shape[0]
     pixel = rows.touched[row] * conv.in_shape[2] + columns.touched[column]

@@ -186,7 +186,7 @@ def replay_nets(path: Path) -> Iterator[Replay]:
             )
             lines = np.unpackbits(arrays[f"in_{number}"], axis=1)[:, :ticks]
             u, v, spikes, events = run_recorded(program, lines)
-            expected = {
+            expected: dict[str, NDArray[Any]] = {
                 "u": arrays[f"exp_u_{number}"],
                 "v": arrays[f"exp_v_{number}"],
                 "s": np.unpackbits(arrays[f"exp_s_{number}"], axis=1)[:, :ticks],

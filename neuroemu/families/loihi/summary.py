@@ -37,9 +37,7 @@ def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
         "diameter_hops": int(hops.max(initial=0)),
         "mesh": {"columns": mesh.columns, "rows": mesh.rows, "cores_per_tile": mesh.cores_per_tile},
         "cores": [_core(placement, mesh, row, held) for row in range(placement.cores.shape[0])],
-        "limits": {
-            name: int(getattr(placement.limits, name)) for name in placement.resources
-        },
+        "limits": {name: int(getattr(placement.limits, name)) for name in placement.resources},
         "links": _links(mesh, loads),
     }
 
@@ -54,9 +52,7 @@ def _core(placement: Placement, mesh: Any, row: int, held: dict[int, dict[str, i
         "x": x,
         "y": y,
         "populations": [{"name": name, "neurons": count} for name, count in held[core].items()],
-        "use": {
-            name: int(value) for name, value in zip(placement.resources, placement.use[row], strict=True)
-        },
+        "use": {name: int(value) for name, value in zip(placement.resources, placement.use[row], strict=True)},
         "activity": None,
     }
 

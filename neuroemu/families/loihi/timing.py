@@ -149,8 +149,10 @@ class TrafficMeter:
         """Durations of all ticks observed so far under ``cost_set``."""
         parts = self._times[cost_set]
         empty = (np.zeros(0),) * 5 + (np.zeros(0, np.int64),)
-        columns = zip(*((p.total_s, p.neuron_s, p.message_s, p.network_s, p.barrier_s, p.busiest_core) for p in parts))
-        return TickTimes(*(np.concatenate(column) for column in columns)) if parts else TickTimes(*empty)
+        if not parts:
+            return TickTimes(*empty)
+        rows = [(p.total_s, p.neuron_s, p.message_s, p.network_s, p.barrier_s, p.busiest_core) for p in parts]
+        return TickTimes(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
 def count_ticks(traffic: Traffic, compartments: Int64, tick: Int64, source: Int64, active: Int64) -> TickCounts:

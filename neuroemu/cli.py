@@ -1,0 +1,446 @@
+"""The command line: one verb per stage, results on stdout, progress on stderr, exit codes 0 ok, 1 does not fit or differs,
+2 bad input, 3 a defect of neuroemu."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neuroemu import __version__
+from neuroemu.errors import Finding, NeuroemuError
+
+app = typer.Typer(
+    name="neuroemu",
+    help="Deploy a trained spiking network on an emulated neuromorphic chip: does it fit, what does it compute, how long "
+    "does it take, what does it cost and what limits it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+chips_app = typer.Typer(help="The chips: list, show, validate, schema.", no_args_is_help=True)
+app.add_typer(chips_app, name="chips")
+
+NetworkFile = Annotated[Path, typer.Argument(metavar="FILE", help="Network: NIR (.nir) or neuroemu YAML.")]
+ChipOption = Annotated[str, typer.Option("--chip", "-c", help="Chip name or chip file; `neuroemu chips list`.")]
+DialectOption = Annotated[
+    str,
+    typer.Option("--dialect", "-d", help="How the NIR file is meant: snntorch-hard, norse, sinabs, ...; auto guesses."),
+]
+DtOption = Annotated[float | None, typer.Option("--dt", help="Seconds per step of the source framework.")]
+InputOption = Annotated[Path | None, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")]
+OutOption = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for program.nemu, report and spikes.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of mapping and chip noise.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report on the terminal.")]
+LimitOption = Annotated[int | None, typer.Option("--samples", min=1, help="Use only the first N samples.")]
+FloatOption = Annotated[
+    int, typer.Option("--compare-samples", min=0, help="Samples compared with the float network; 0 compares none.")
+]
+PartitionerOption = Annotated[str | None, typer.Option("--partitioner", help="How populations are split over cores.")]
+PlacerOption = Annotated[str | None, typer.Option("--placer", help="How cores are placed on the mesh.")]
+
+_DEFAULT_COMPARED = 1000
+
+
+def main() -> None:
+    """Entry point of the ``neuroemu`` command."""
+    try:
+        app(standalone_mode=False)
+    except NeuroemuError as error:
+        _print_error(error)
+        sys.exit(error.exit_code)
+    except typer.Exit as request:
+        sys.exit(request.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _note("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001  # the last resort: a defect must not end in a traceback
+        if _is_usage_error(error):
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(2)
+        _print_defect(error)
+        sys.exit(3)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"neuroemu {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    file: NetworkFile,
+    chip: Annotated[str | None, typer.Option("--chip", "-c", help="Also tell whether it fits this chip.")] = None,
+    dialect: DialectOption = "auto",
+    dt: DtOption = None,
+    partitioner: PartitionerOption = None,
+    placer: PlacerOption = None,
+    seed: SeedOption = 0,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Read and validate a network; with --chip, say whether it fits and, if not, what to change."""
+    from neuroemu import verbs
+
+    with _json_errors(as_json):
+        network = verbs.load_checked(file, dialect, dt)
+        verdict = verbs.check(network, file, chip, partitioner=partitioner, placer=placer, seed=seed)
+    if out is not None:
+        verbs.write_file(out, verdict.to_json().encode())
+    if as_json:
+        typer.echo(verdict.to_json(), nl=False)
+    elif not quiet:
+        verdict.print(_console())
+    raise typer.Exit(0 if verdict.ok else 1)
+
+
+@app.command()
+def deploy(
+    file: NetworkFile,
+    chip: ChipOption,
+    samples_file: InputOption = None,
+    out: OutOption = None,
+    dialect: DialectOption = "auto",
+    dt: DtOption = None,
+    partitioner: PartitionerOption = None,
+    placer: PlacerOption = None,
+    samples: LimitOption = None,
+    compare_samples: FloatOption = _DEFAULT_COMPARED,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Put a network on a chip, run samples on it, and report fit, accuracy, latency, energy and what limits it."""
+    from neuroemu import verbs
+
+    with _json_errors(as_json), _progress(quiet) as progress, verbs.Output(out) as output:
+        network = verbs.load_checked(file, dialect, dt)
+        report = verbs.deploy_and_report(
+            network,
+            file,
+            chip,
+            samples_file,
+            output,
+            partitioner=partitioner,
+            placer=placer,
+            most_samples=samples,
+            compared=compare_samples,
+            seed=seed,
+            progress=progress,
+            note=None if quiet else _note,
+        )
+    _show(report, as_json, quiet, out)
+
+
+@app.command()
+def run(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A deployed program (program.nemu).")],
+    samples_file: Annotated[Path, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")],
+    out: OutOption = None,
+    samples: LimitOption = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of chip noise instead of the program's.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a deployed program; needs no network file."""
+    from neuroemu import verbs
+
+    with _json_errors(as_json), _progress(quiet) as progress, verbs.Output(out) as output:
+        report = verbs.run_and_report(
+            program,
+            samples_file,
+            output,
+            most_samples=samples,
+            seed=seed,
+            progress=progress,
+            note=None if quiet else _note,
+        )
+    _show(report, as_json, quiet, out)
+
+
+@app.command("report")
+def report_command(
+    file: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or a folder that holds one.")],
+    html: Annotated[Path | None, typer.Option("-o", "--out", "--html", help="Also write it as an HTML page.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show a saved report on the terminal or turn it into an HTML page."""
+    from neuroemu import verbs
+
+    with _json_errors(as_json):
+        report = verbs.read_report(file)
+        if html is not None:
+            verbs.write_file(html, verbs.html_page(report))
+    _show(report, as_json, quiet, None)
+
+
+@app.command()
+def compare(
+    file: NetworkFile,
+    chips: Annotated[str, typer.Option("--chips", "-c", help="Chips to compare, separated by commas.")],
+    samples_file: InputOption = None,
+    out: OutOption = None,
+    dialect: DialectOption = "auto",
+    dt: DtOption = None,
+    samples: LimitOption = None,
+    compare_samples: FloatOption = _DEFAULT_COMPARED,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Deploy one network on several chips and show them side by side."""
+    from neuroemu import verbs
+
+    with _json_errors(as_json), _progress(quiet) as progress:
+        comparison = verbs.compare_chips(
+            file,
+            [name.strip() for name in chips.split(",") if name.strip()],
+            samples_file,
+            out,
+            dialect=dialect,
+            dt_s=dt,
+            most_samples=samples,
+            compared=compare_samples,
+            seed=seed,
+            progress=progress,
+            note=None if quiet else _note,
+        )
+    if as_json:
+        typer.echo(comparison.to_json(), nl=False)
+    elif not quiet:
+        comparison.print(_console())
+    raise typer.Exit(0 if comparison.any_fits else 1)
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files of recorded cases.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Unsupported cases count as failures.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Replay recorded behaviour of other people's software through the emulator and count the differences."""
+    from neuroemu import verbs
+    from neuroemu.verify import verify_paths
+
+    show: Callable[[str], None] | None = None if as_json or quiet else typer.echo
+    with _json_errors(as_json):
+        outcome = verify_paths(paths or [], on_case=show)
+        if out is not None:
+            verbs.write_file(out, outcome.to_json().encode())
+    typer.echo(outcome.to_json() if as_json else outcome.last_line, nl=not as_json)
+    raise typer.Exit(outcome.exit_code(strict))
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="An error code such as NE1203.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what an error code means and what to do about it."""
+    import json
+
+    from neuroemu.explain import explain as look_up
+
+    with _json_errors(as_json):
+        entry = look_up(code)
+    typer.echo(json.dumps(entry.to_dict(), indent=1) if as_json else str(entry))
+
+
+@chips_app.command("list")
+def chips_list(as_json: JsonOption = False) -> None:
+    """Name the chips that can be deployed to."""
+    import json
+
+    from neuroemu.spec import list_chips
+
+    with _json_errors(as_json):
+        found = list_chips()
+    if as_json:
+        rows = [{"name": chip.name, "title": chip.title, "family": chip.family} for chip in found]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    width = max((len(chip.name) for chip in found), default=0)
+    for chip in found:
+        typer.echo(f"{chip.name:<{width}}  {chip.title} ({chip.family})")
+
+
+@chips_app.command("show")
+def chips_show(
+    name: Annotated[str, typer.Argument(metavar="CHIP", help="Chip name or chip file.")], as_json: JsonOption = False
+) -> None:
+    """Show every number of a chip with its unit, source and kind."""
+    import json
+
+    from neuroemu import verbs
+    from neuroemu.spec import load_chip
+
+    with _json_errors(as_json):
+        chip = load_chip(name)
+    if as_json:
+        typer.echo(json.dumps(chip.to_dict(), indent=1, sort_keys=True))
+    else:
+        verbs.print_chip(chip, _console())
+
+
+@chips_app.command("validate")
+def chips_validate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A chip file (.yaml).")], as_json: JsonOption = False
+) -> None:
+    """Check a chip file; every mistake with line, column and the nearest known key."""
+    import json
+
+    from neuroemu.errors import errors_in
+    from neuroemu.spec import validate_file
+
+    findings = validate_file(str(file))
+    if as_json:
+        typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+        typer.echo(f"{file}: {len(errors_in(findings))} errors" if errors_in(findings) else f"{file}: valid")
+    raise typer.Exit(2 if errors_in(findings) else 0)
+
+
+@chips_app.command("schema")
+def chips_schema() -> None:
+    """Print the JSON Schema of chip files."""
+    import json
+
+    from neuroemu.spec import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
+
+
+# ---------------------------------------------------------------------------- what the terminal sees
+
+
+def _show(report: Any, as_json: bool, quiet: bool, out: Path | None) -> None:
+    from neuroemu.report import to_json
+
+    if as_json:
+        typer.echo(to_json(report), nl=False)
+        return
+    if quiet:
+        return
+    from neuroemu.report.terminal import render
+
+    render(report, _console())
+    if out is not None:
+        typer.echo(f"written to {out}: " + ", ".join(sorted(path.name for path in out.iterdir() if path.is_file())))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]] | None]:
+    """A maker of progress callbacks: ``progress("chip")(done, total)`` draws on stderr when it is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def start(label: str) -> Callable[[int, int], None]:
+            task = bars.add_task(label, total=None, rate="")
+
+            def advance(done: int, total: int) -> None:
+                speed = bars.tasks[task].speed or 0.0
+                bars.update(task, completed=done, total=total, rate=f"{speed:,.0f} ticks/s" if speed else "")
+
+            return advance
+
+        yield start
+
+
+@contextmanager
+def _json_errors(as_json: bool) -> Iterator[None]:
+    """With --json, errors are JSON on stdout as well."""
+    try:
+        yield
+    except NeuroemuError as error:
+        if not as_json:
+            raise
+        import json
+
+        document = {
+            "schema": "neuroemu.error/1",
+            "exit_code": error.exit_code,
+            "findings": [finding.to_dict() for finding in error.findings],
+        }
+        typer.echo(json.dumps(document, indent=1))
+        raise typer.Exit(error.exit_code) from None
+
+
+def _print_error(error: NeuroemuError) -> None:
+    for finding in error.findings:
+        _note(str(finding))
+    codes = sorted({finding.code for finding in error.findings})
+    _note(f"{len(error.findings)} problem{'s' if len(error.findings) != 1 else ''}; more: neuroemu explain {codes[0]}")
+
+
+def _print_defect(error: Exception) -> None:
+    import traceback
+
+    if os.environ.get("NEUROEMU_DEBUG"):
+        traceback.print_exc()
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    _note(
+        str(
+            Finding(
+                "NE9000",
+                f"this is a defect of neuroemu {__version__}: {type(error).__name__}: {error} ({Path(last.filename).name}:"
+                f"{last.lineno})",
+                fixes=("report it with the command you ran", "set NEUROEMU_DEBUG=1 to see the whole trace"),
+            )
+        )
+    )
+
+
+def _is_usage_error(error: Exception) -> bool:
+    return hasattr(error, "show") and hasattr(error, "exit_code")
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,364 @@
+"""Collects a deployment, its run and the comparison with the float network into one report document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu import __version__
+from neuroemu.cost.estimate import CostReport, SetReport
+from neuroemu.errors import Finding
+from neuroemu.families import Booted, Compiled
+from neuroemu.network.coding import accuracy
+from neuroemu.network.connectivity import Conv2d, Dense, Pool2d, Sparse
+from neuroemu.network.model import Network, Projection
+from neuroemu.report.shape import SCHEMA_ID
+
+if TYPE_CHECKING:
+    from neuroemu.machine import Run
+    from neuroemu.toolchain import Fidelity
+
+MOST_RASTER_EVENTS = 4000
+MOST_TICKS_SHOWN = 2000
+_KINDS = {Dense: "dense", Sparse: "sparse", Conv2d: "conv", Pool2d: "pool"}
+
+
+def build_report(
+    *,
+    chip: Any,
+    network: Mapping[str, Any],
+    mapping: Mapping[str, Any] | None,
+    rounding: tuple[dict[str, Any], ...] | None,
+    findings: tuple[Finding, ...],
+    run: Run | None = None,
+    fidelity: Fidelity | None = None,
+    labels: NDArray[np.int64] | None = None,
+) -> dict[str, Any]:
+    """The report document (``neuroemu.report/1``); parts that were not computed are None.
+
+    Args:
+        chip: the chip specification.
+        network: the network section, from :func:`network_section` or :func:`symbols_section`.
+        mapping: the mapping section of the family; None when only the program file is known.
+        rounding: quantisation rows of the family.
+        labels: int64 (samples,), for accuracy.
+    """
+    costs = None if run is None else run.costs
+    everything = (*findings, *(() if run is None else _run_findings(run)))
+    return {
+        "schema": SCHEMA_ID,
+        "version": __version__,
+        "network": dict(network),
+        "chip": {
+            "name": chip.name,
+            "title": chip.title,
+            "family": chip.family,
+            "cores": int(chip.structure.cores.value),
+            "description": chip.description.strip(),
+        },
+        "findings": [finding.to_dict() for finding in everything],
+        "quantisation": None if rounding is None else list(rounding),
+        "mapping": None if mapping is None else _with_activity(mapping, costs),
+        "run": None if run is None else _run_section(run),
+        "accuracy": None if run is None or labels is None else _accuracy_section(run, fidelity, labels),
+        "fidelity": None if fidelity is None else _fidelity_section(fidelity),
+        "cost": None if run is None else _cost_section(run.costs, max(run.complete_samples, 1), chip),
+        "limit": _limit(mapping, costs, None if run is None else run.complete_samples),
+    }
+
+
+def network_section(network: Network, compiled: Compiled, file: str | None) -> dict[str, Any]:
+    """What was loaded."""
+    guess = [finding for finding in network.findings if finding.code == "NE1030"]
+    return {
+        "name": network.name,
+        "file": file,
+        "dialect": {
+            "name": network.dialect,
+            "origin": "guessed" if guess else "given",
+            "reasons": [finding.message for finding in guess],
+        }
+        if network.dialect
+        else None,
+        "dt_s": network.dt_s,
+        "neurons": network.neuron_count,
+        "synapses": sum(_synapses(projection) for projection in network.projections),
+        "populations": [
+            {
+                "name": population.name,
+                "kind": "input" if population.neuron is None else population.neuron.kind,
+                "shape": list(population.shape),
+                "neurons": population.size,
+                "tick_offset": compiled.tick_offsets.get(population.name, 0),
+                "is_input": population.is_input,
+                "is_output": population.name in network.outputs,
+            }
+            for population in network.populations.values()
+        ],
+        "projections": [
+            {
+                "name": projection.name,
+                "source": projection.source,
+                "target": projection.target,
+                "kind": "+".join(_KINDS[type(stage)] for stage in projection.stages if type(stage) in _KINDS)
+                or "direct",
+                "synapses": _synapses(projection),
+                "delay_ticks": projection.delay_ticks,
+            }
+            for projection in network.projections
+        ],
+    }
+
+
+def symbols_section(booted: Booted, name: str) -> dict[str, Any]:
+    """What a program file says about its network."""
+    symbols = booted.symbols
+    return {
+        "name": name,
+        "file": None,
+        "dialect": {"name": symbols.dialect, "origin": "given", "reasons": []} if symbols.dialect else None,
+        "dt_s": None,
+        "neurons": sum(population.size for population in symbols.populations),
+        "synapses": None,
+        "populations": [
+            {
+                "name": population.name,
+                "kind": "spiking" if population.spiking else "analog",
+                "shape": list(population.shape),
+                "neurons": population.size,
+                "tick_offset": population.tick_offset,
+                "is_input": False,
+                "is_output": population.name in symbols.outputs,
+            }
+            for population in symbols.populations
+        ],
+        "projections": [],
+    }
+
+
+def _synapses(projection: Projection) -> int:
+    from neuroemu.network.connectivity import fold
+
+    return fold(projection.stages).synapse_count
+
+
+def _with_activity(mapping: Mapping[str, Any], costs: CostReport | None) -> dict[str, Any]:
+    activity = {} if costs is None else costs.core_activity
+    cores = [
+        {**core, "activity": dict(activity[core["core"]]) if core["core"] in activity else None}
+        for core in mapping["cores"]
+    ]
+    return {**mapping, "cores": cores}
+
+
+def _run_findings(run: Run) -> tuple[Finding, ...]:
+    counters = run.costs.counters
+    findings = []
+    if run.interrupted:
+        findings.append(
+            Finding(
+                "NE6004",
+                f"interrupted after {run.recording.ticks:,} of {run.samples * run.period:,} ticks; "
+                f"{run.complete_samples} of {run.samples} samples are complete",
+                severity="warning",
+            )
+        )
+    if counters.get("accumulator_wraps"):
+        findings.append(
+            Finding(
+                "NE6005",
+                f"the synaptic accumulator or current wrapped {counters['accumulator_wraps']:,} times",
+                fixes=("scale weights and threshold of the layer down together",),
+                severity="warning",
+            )
+        )
+    if counters.get("membrane_saturations"):
+        findings.append(
+            Finding(
+                "NE6006",
+                f"a membrane saturated {counters['membrane_saturations']:,} times",
+                fixes=("scale weights and threshold of the layer down together",),
+                severity="warning",
+            )
+        )
+    return tuple(findings)
+
+
+def _run_section(run: Run) -> dict[str, Any]:
+    default = run.costs.sets[0]
+    shown = min(run.period, MOST_TICKS_SHOWN)
+    lag = max((run.booted.symbols.population(name).tick_offset for name in run.outputs), default=0)
+    populations = []
+    for symbol in run.populations:
+        spikes = int(run.events(symbol.name)[0].shape[0])
+        bins = max(run.recording.ticks * symbol.size, 1)
+        populations.append(
+            {"name": symbol.name, "spikes": spikes, "rate_per_tick": spikes / bins, "neurons": symbol.size}
+        )
+    return {
+        "samples": run.complete_samples,
+        "ticks_per_sample": run.ticks,
+        "total_ticks": run.recording.ticks,
+        "pipeline_ticks": lag,
+        "counters": dict(run.costs.counters),
+        "populations": populations,
+        "raster": _raster(run),
+        "tick_time_s": [float(value) for value in default.tick_time_s[:shown]],
+        "busiest_core": [list(run.costs.core_activity)[int(position)] for position in default.busiest_core[:shown]],
+    }
+
+
+def _raster(run: Run) -> dict[str, Any]:
+    """Spikes of the first sample in chip ticks."""
+    populations = []
+    for symbol in run.populations:
+        sample, tick, neuron = run.events(symbol.name)
+        first = sample == 0
+        events = np.stack([tick[first], neuron[first]], axis=1)
+        populations.append(
+            {
+                "name": symbol.name,
+                "neurons": symbol.size,
+                "events": events[:MOST_RASTER_EVENTS].tolist(),
+                "truncated": events.shape[0] > MOST_RASTER_EVENTS,
+            }
+        )
+    return {"sample": 0, "ticks": run.period, "populations": populations}
+
+
+def _accuracy_section(run: Run, fidelity: Fidelity | None, labels: NDArray[np.int64]) -> dict[str, Any]:
+    done = run.complete_samples
+    chip = run.predictions()[:done]
+    compared = 0 if fidelity is None else min(fidelity.samples, done)
+    return {
+        "samples": done,
+        "chip": accuracy(chip, labels[:done]) if done else None,
+        "float": None if fidelity is None else accuracy(fidelity.float_predictions[:compared], labels[:compared]),
+        "quantised_float": None
+        if fidelity is None
+        else accuracy(fidelity.quantised_predictions[:compared], labels[:compared]),
+        "agreement_with_float": None
+        if fidelity is None or not compared
+        else float(np.mean(chip[:compared] == fidelity.float_predictions[:compared])),
+    }
+
+
+def _fidelity_section(fidelity: Fidelity) -> list[dict[str, Any]]:
+    rows = []
+    for layer in fidelity.layers:
+        first = layer.first_divergence
+        rows.append(
+            {
+                "population": layer.population,
+                "spikes_float": layer.spikes_float,
+                "spikes_quantised": layer.spikes_quantised,
+                "spikes_chip": layer.spikes_chip,
+                "bins": layer.bins,
+                "differing_bins_float_chip": layer.differing_bins_float_chip,
+                "differing_bins_quantised_chip": layer.differing_bins_quantised_chip,
+                "first_divergence": None
+                if first is None
+                else dict(zip(("sample", "tick", "neuron", "float", "chip"), first, strict=True)),
+                "dead": layer.dead,
+                "saturated": layer.saturated,
+            }
+        )
+    return rows
+
+
+def _cost_section(costs: CostReport, samples: int, chip: Any) -> dict[str, Any]:
+    return {"default_set": costs.sets[0].name, "sets": [_set_section(item, samples, chip) for item in costs.sets]}
+
+
+def _set_section(item: SetReport, samples: int, chip: Any) -> dict[str, Any]:
+    ticks = item.tick_time_s.shape[0]
+    return {
+        "name": item.name,
+        "title": item.title,
+        "band_text": item.band_text,
+        "energy": {
+            "total_j": item.energy.value,
+            "low_j": item.energy.low,
+            "high_j": item.energy.high,
+            "per_inference_j": item.energy.value / samples,
+            "per_inference_low_j": item.energy.low / samples,
+            "per_inference_high_j": item.energy.high / samples,
+            "lines": [
+                {
+                    "name": line.name,
+                    "group": line.group,
+                    "value_j": line.value_j,
+                    "low_j": line.low_j,
+                    "high_j": line.high_j,
+                    "formula": line.formula,
+                    "constants": [_key(constant, item) for constant in line.constants],
+                }
+                for line in item.energy_lines
+            ],
+        },
+        "time": {
+            "total_s": item.time.value,
+            "per_inference_s": item.time.value / samples,
+            "low_s": item.time.low / samples,
+            "high_s": item.time.high / samples,
+            "per_tick_mean_s": float(item.tick_time_s.mean()) if ticks else None,
+            "per_tick_max_s": float(item.tick_time_s.max()) if ticks else None,
+            "lines": [
+                {
+                    "name": line.name,
+                    "value_s": line.value_s,
+                    "formula": line.formula,
+                    "constants": [_key(constant, item) for constant in line.constants],
+                }
+                for line in item.time_lines
+            ],
+            "bound": item.bound,
+        },
+        "constants": [
+            {
+                "key": key,
+                "value": float(quantity.value),
+                "unit": quantity.unit,
+                "text": quantity.text,
+                "kind": quantity.kind,
+                "confidence": quantity.confidence,
+                "source": quantity.source,
+                "source_text": "; ".join(chip.references(quantity.source)),
+            }
+            for key, quantity in item.constants.items()
+        ],
+    }
+
+
+def _key(constant: str, item: SetReport) -> str:
+    return constant if constant in item.constants else f"energy.{constant}"
+
+
+def _limit(mapping: Mapping[str, Any] | None, costs: CostReport | None, samples: int | None) -> dict[str, Any] | None:
+    """What to change first: the resource that fills its core most and the part of the tick that takes longest."""
+    texts = []
+    name = "capacity"
+    if mapping is not None and mapping["cores"]:
+        share, resource, core = max(
+            (core["use"][resource] / limit, resource, core["core"])
+            for core in mapping["cores"]
+            for resource, limit in mapping["limits"].items()
+            if limit
+        )
+        texts.append(
+            f"capacity: core {core} uses {share:.0%} of its {resource.replace('_', ' ')}, the fullest resource of the mapping"
+        )
+    if costs is not None and samples:
+        name = costs.sets[0].bound
+        texts.append(f"time: {name} takes the largest part of a tick ({costs.sets[0].name})")
+        lines = [
+            line for line in costs.sets[0].energy_lines if line.value_j is not None and line.group not in ("host", "io")
+        ]
+        if lines:
+            largest = max(lines, key=lambda line: line.value_j or 0.0)
+            share = (largest.value_j or 0.0) / max(costs.sets[0].energy.value, 1e-300)
+            texts.append(f"energy: {largest.name} is {share:.0%} of the chip's energy")
+    return {"name": name, "text": "; ".join(texts)} if texts else None

@@ -1,0 +1,432 @@
+"""What each command-line verb does, free of terminals and options: load, deploy, run, write, collect a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from neuroemu.errors import BadInput, DoesNotFit, Finding, errors_in
+from neuroemu.formats import load
+from neuroemu.formats.samples import Samples, load_samples
+from neuroemu.machine import Machine, Run
+from neuroemu.network.model import Network, Population
+from neuroemu.network.validate import validate
+from neuroemu.report import from_json, to_json
+from neuroemu.report.build import build_report, network_section, symbols_section
+from neuroemu.spec import ChipSpec, list_chips, load_chip
+from neuroemu.toolchain import Deployment, compare_with_float, deploy
+
+StartProgress = Callable[[str], Callable[[int, int], None]]
+Note = Callable[[str], None]
+
+
+# ---------------------------------------------------------------------------- loading and checking
+
+
+def load_checked(file: Path, dialect: str = "auto", dt_s: float | None = None) -> Network:
+    """Read and validate a network; raises BadInput with all problems at once."""
+    network = load(file, dialect, dt_s)
+    if problems := errors_in(validate(network)):
+        raise BadInput(problems)
+    return network
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a network is valid and fits a chip."""
+
+    file: str
+    network: Network
+    chip: str | None
+    fits: bool | None
+    cores_used: int | None
+    cores: int | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Valid, and not refused by the chip."""
+        return self.fits is not False
+
+    def to_json(self) -> str:
+        """``neuroemu.check/1``."""
+        document = {
+            "schema": "neuroemu.check/1",
+            "file": self.file,
+            "valid": True,
+            "chip": self.chip,
+            "fits": self.fits,
+            "cores_used": self.cores_used,
+            "cores": self.cores,
+            "dialect": self.network.dialect,
+            "dt_s": self.network.dt_s,
+            "neurons": self.network.neuron_count,
+            "inputs": {name: list(self.network.populations[name].shape) for name in self.network.inputs},
+            "outputs": {name: list(self.network.populations[name].shape) for name in self.network.outputs},
+            "populations": [
+                {
+                    "name": population.name,
+                    "shape": list(population.shape),
+                    "kind": "input" if population.neuron is None else population.neuron.kind,
+                }
+                for population in self.network.populations.values()
+            ],
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    def print(self, console: Any) -> None:
+        """The verdict for people."""
+        network = self.network
+        console.print(f"{self.file}: valid; dialect {network.dialect or 'none'}, dt {network.dt_s:g} s", markup=False)
+        for population in network.populations.values():
+            kind = "input" if population.neuron is None else population.neuron.kind
+            shape = " x ".join(map(str, population.shape))
+            console.print(f"  {population.name}: {kind}, {shape} = {population.size:,}", markup=False, highlight=False)
+        for finding in self.findings:
+            console.print(f"{finding.severity}: {finding}", markup=False, highlight=False, soft_wrap=True)
+        if self.chip is None:
+            known = ", ".join(chip.name for chip in list_chips())
+            console.print(f"does it fit? neuroemu check {self.file} --chip CHIP (one of {known})", markup=False)
+        elif self.fits:
+            console.print(f"fits {self.chip}: {self.cores_used} of {self.cores} cores", markup=False)
+        else:
+            console.print(f"does not fit {self.chip}", markup=False)
+
+
+def check(
+    network: Network,
+    file: Path,
+    chip: str | None,
+    *,
+    partitioner: str | None = None,
+    placer: str | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Try to compile ``network`` for ``chip``; what the chip refuses becomes findings of the verdict."""
+    if chip is None:
+        return Verdict(str(file), network, None, None, None, None, network.findings)
+    spec = load_chip(chip)
+    cores = int(spec.structure.cores.value)
+    try:
+        deployment = deploy(network, spec, partitioner=partitioner, placer=placer, seed=seed)
+    except DoesNotFit as refusal:
+        return Verdict(str(file), network, spec.name, False, None, cores, (*network.findings, *refusal.findings))
+    used = int(deployment.compiled.mapping["cores_used"])
+    return Verdict(str(file), network, spec.name, True, used, cores, deployment.findings)
+
+
+# ---------------------------------------------------------------------------- deploying and running
+
+
+class Output:
+    """A folder for results. Files are written to the side and appear whole; an empty folder we made is taken away again."""
+
+    def __init__(self, folder: Path | None):
+        self.folder = folder
+        self._created = False
+        self._written = False
+
+    def __enter__(self) -> Self:
+        if self.folder is not None:
+            self._created = not self.folder.exists()
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.folder):
+                    pass
+            except OSError as error:
+                raise _unwritable(self.folder, error) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.folder is not None and self._created and not self._written:
+            try:
+                self.folder.rmdir()
+            except OSError:
+                return
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file; nothing is written when there is no folder."""
+        if self.folder is not None:
+            write_file(self.folder / name, content)
+            self._written = True
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
+            temporary.write(content)
+        os.chmod(temporary.name, 0o666 & ~_umask())
+        os.replace(temporary.name, path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _unwritable(path: Path, error: OSError) -> BadInput:
+    return BadInput(
+        Finding(
+            "NE6010", f"cannot be written: {error.strerror or error}", str(path), ("choose another folder with -o",)
+        )
+    )
+
+
+def deploy_and_report(
+    network: Network,
+    file: Path,
+    chip: str | ChipSpec,
+    samples_file: Path | None,
+    output: Output,
+    *,
+    partitioner: str | None = None,
+    placer: str | None = None,
+    most_samples: int | None = None,
+    compared: int = 0,
+    seed: int = 0,
+    progress: StartProgress | None = None,
+    note: Note | None = None,
+) -> dict[str, Any]:
+    """Deploy, run the samples if there are any, compare with the float network, write everything to ``output``."""
+    samples = None if samples_file is None else _cut_samples(load_samples(samples_file, network), most_samples)
+    if samples is not None:
+        _tell_compilation(note)
+    deployment = deploy(network, chip, partitioner=partitioner, placer=placer, seed=seed)
+    run = fidelity = None
+    if samples is not None:
+        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"))
+        count = min(compared, run.complete_samples)
+        fidelity = compare_with_float(deployment, run, samples.inputs, count) if count else None
+    report = build_report(
+        chip=deployment.chip,
+        network=network_section(network, deployment.compiled, file.name),
+        mapping=deployment.compiled.mapping,
+        rounding=deployment.compiled.rounding,
+        findings=deployment.findings,
+        run=run,
+        fidelity=fidelity,
+        labels=None if samples is None else samples.labels,
+    )
+    if output.folder is not None:
+        _write_deployment(deployment, run, report, output)
+    return report
+
+
+def run_and_report(
+    program_file: Path,
+    samples_file: Path,
+    output: Output,
+    *,
+    most_samples: int | None = None,
+    seed: int | None = None,
+    progress: StartProgress | None = None,
+    note: Note | None = None,
+) -> dict[str, Any]:
+    """Run a program file on samples; everything known comes from the image."""
+    machine = Machine.load(program_file)
+    if seed is not None:
+        machine = machine.with_seed(seed)
+    samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
+    _tell_compilation(note)
+    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"))
+    report = build_report(
+        chip=machine.chip,
+        network=symbols_section(run.booted, program_file.stem),
+        mapping=None,
+        rounding=None,
+        findings=(),
+        run=run,
+        labels=samples.labels,
+    )
+    if output.folder is not None:
+        _write_run(run, report, output)
+    return report
+
+
+def _tell_compilation(note: Note | None) -> None:
+    from neuroemu.emulator.compiled import needs_compilation
+
+    if note is not None and needs_compilation():
+        note("compiling the emulator for this machine: first run after an install, about 20 s")
+
+
+def _cut_samples(samples: Samples, most: int | None) -> Samples:
+    if most is None or most >= samples.count:
+        return samples
+    return Samples(
+        inputs={name: array[:most] for name, array in samples.inputs.items()},
+        labels=None if samples.labels is None else samples.labels[:most],
+        expected=None if samples.expected is None else samples.expected[:most],
+    )
+
+
+def _ports_only(machine: Machine) -> Network:
+    """What a program file tells about its inputs and outputs, as far as reading samples needs it."""
+    populations = {port.name: Population(port.name, port.shape) for port in machine.ports}
+    outputs = {}
+    for name in machine.symbols.outputs:
+        outputs[name] = Population(name, machine.symbols.population(name).shape)
+    return Network("program", {**populations, **outputs}, (), tuple(populations), tuple(outputs), 1.0)
+
+
+def _write_deployment(deployment: Deployment, run: Run | None, report: Any, output: Output) -> None:
+    assert output.folder is not None
+    deployment.save(output.folder / "program.nemu")
+    output.write("report.html", html_page(report))
+    if run is not None:
+        output.write("spikes.npz", spikes_file(run))
+    output.write("report.json", to_json(report).encode())
+
+
+def _write_run(run: Run, report: Any, output: Output) -> None:
+    output.write("report.html", html_page(report))
+    output.write("spikes.npz", spikes_file(run))
+    output.write("report.json", to_json(report).encode())
+
+
+def html_page(report: Any) -> bytes:
+    """The report as a self-contained page."""
+    from neuroemu.report.html import render
+
+    return render(report).encode()
+
+
+def spikes_file(run: Run) -> bytes:
+    """All spikes and predictions as an .npz: ``POPULATION__sample``, ``__tick`` (chip tick of the sample), ``__neuron``."""
+    from io import BytesIO
+
+    arrays: dict[str, Any] = {"predictions": run.predictions().astype(np.int32)}
+    for symbol in run.populations:
+        sample, tick, neuron = run.events(symbol.name)
+        arrays[f"{symbol.name}__sample"] = sample.astype(np.int32)
+        arrays[f"{symbol.name}__tick"] = tick.astype(np.int32)
+        arrays[f"{symbol.name}__neuron"] = neuron.astype(np.int32)
+        arrays[f"{symbol.name}__tick_offset"] = np.int32(symbol.tick_offset)
+        if not symbol.spiking:
+            arrays[f"{symbol.name}__membrane"] = run.membranes(symbol.name)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def read_report(path: Path) -> Any:
+    """A saved report; ``path`` is the file or its folder."""
+    file = path / "report.json" if path.is_dir() else path
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            Finding("NE6011", f"cannot be read: {error.strerror or error}", str(file), ("give a report.json",))
+        ) from None
+    return from_json(text, str(file))
+
+
+# ---------------------------------------------------------------------------- several chips, one chip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Reports of one network on several chips; a chip that refused it has findings instead."""
+
+    reports: tuple[Any, ...]
+    refused: Mapping[str, tuple[Finding, ...]]
+
+    @property
+    def any_fits(self) -> bool:
+        return bool(self.reports)
+
+    def to_json(self) -> str:
+        """``neuroemu.compare/1``."""
+        document = {
+            "schema": "neuroemu.compare/1",
+            "reports": list(self.reports),
+            "refused": {name: [finding.to_dict() for finding in found] for name, found in self.refused.items()},
+        }
+        return json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+    def print(self, console: Any) -> None:
+        """The chips side by side, then why others refused."""
+        from neuroemu.report.compare import render
+
+        if self.reports:
+            render(list(self.reports), console)
+        for name, findings in self.refused.items():
+            console.print(f"{name}: does not fit", markup=False)
+            for finding in findings:
+                console.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)
+
+
+def compare_chips(
+    file: Path,
+    chips: list[str],
+    samples_file: Path | None,
+    out: Path | None,
+    *,
+    dialect: str,
+    dt_s: float | None,
+    most_samples: int | None,
+    compared: int,
+    seed: int,
+    progress: StartProgress | None,
+    note: Note | None,
+) -> Comparison:
+    """Deploy one network on each chip; results of each go to a folder of its name below ``out``."""
+    if not chips:
+        raise BadInput(Finding("NE6012", "no chip named", fixes=("neuroemu compare FILE --chips loihi1,loihi1-wide",)))
+    specs = [load_chip(name) for name in chips]
+    network = load_checked(file, dialect, dt_s)
+    reports: list[Any] = []
+    refused: dict[str, tuple[Finding, ...]] = {}
+    for spec in specs:
+        try:
+            with Output(None if out is None else out / spec.name) as output:
+                report = deploy_and_report(
+                    network,
+                    file,
+                    spec,
+                    samples_file,
+                    output,
+                    most_samples=most_samples,
+                    compared=compared,
+                    seed=seed,
+                    progress=progress,
+                    note=note,
+                )
+            reports.append(report)
+        except DoesNotFit as refusal:
+            refused[spec.name] = refusal.findings
+    comparison = Comparison(tuple(reports), refused)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_file(out / "compare.json", comparison.to_json().encode())
+    return comparison
+
+
+def print_chip(chip: ChipSpec, console: Any) -> None:
+    """Every number of a chip with unit, source and kind."""
+    from rich.table import Table
+
+    from neuroemu.spec import describe
+
+    table = Table(title=f"{chip.title} ({chip.name})", title_justify="left")
+    for heading in ("key", "value", "kind", "confidence", "source"):
+        table.add_column(heading, overflow="fold")
+    for row in describe(chip):
+        data = row.to_dict()
+        table.add_row(*(str(data.get(name) or "") for name in ("key", "text", "kind", "confidence", "source")))
+    console.print(table)

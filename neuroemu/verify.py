@@ -1,0 +1,248 @@
+"""Finds recorded behaviour of other people's software below given paths and replays it through the real emulator."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from neuroemu.errors import BadInput, Finding, NeuroemuError
+from neuroemu.families.loihi.recorded import Replay, replay_nets, replay_neurons, replay_weight_table
+from neuroemu.families.loihi.recorded_costs import replay_estimates, replay_results
+
+Status = Literal["passed", "failed", "unsupported"]
+Replayer = Callable[[Path], Iterator[Replay]]
+
+MOST_JSON_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One replayed case. ``detail`` says what differs first, or which feature is missing."""
+
+    file: str
+    name: str
+    status: Status
+    compared: int
+    differences: int
+    detail: str
+
+    def __str__(self) -> str:
+        figures = f" {self.compared:,} values" if self.compared else ""
+        more = f", {self.differences:,} differ" if self.differences else ""
+        return f"{self.status:<11} {self.file} {self.name}{figures}{more}" + (f": {self.detail}" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All cases of a verification."""
+
+    cases: tuple[Case, ...]
+
+    def count(self, status: Status) -> int:
+        """Cases with this status."""
+        return sum(case.status == status for case in self.cases)
+
+    @property
+    def last_line(self) -> str:
+        return f"{self.count('passed')} passed, {self.count('failed')} failed, {self.count('unsupported')} unsupported"
+
+    def exit_code(self, strict: bool) -> int:
+        """1 on any failure or when nothing was recognised; with ``strict`` also when anything is unsupported."""
+        bad = self.count("failed") > 0 or not self.cases or (strict and self.count("unsupported") > 0)
+        return 1 if bad else 0
+
+    def to_json(self) -> str:
+        """``neuroemu.verify/1``."""
+        document = {
+            "schema": "neuroemu.verify/1",
+            "passed": self.count("passed"),
+            "failed": self.count("failed"),
+            "unsupported": self.count("unsupported"),
+            "cases": [
+                {
+                    "file": case.file,
+                    "name": case.name,
+                    "status": case.status,
+                    "compared": case.compared,
+                    "differences": case.differences,
+                    "detail": case.detail,
+                }
+                for case in self.cases
+            ],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+
+def verify_paths(paths: Sequence[Path], on_case: Callable[[str], None] | None = None) -> Outcome:
+    """Replay every recorded case below ``paths`` (default: the cases shipped with the project).
+
+    Args:
+        on_case: called with a line per case as it ends.
+
+    Raises:
+        BadInput: NE7001 for a path that does not exist.
+    """
+    wanted = list(paths) or [shipped_cases()]
+    missing = [path for path in wanted if not path.exists()]
+    if missing:
+        raise BadInput(Finding("NE7001", "no such file or folder", str(path)) for path in missing)
+    cases: list[Case] = []
+    for path in wanted:
+        for case in _cases_below(path):
+            cases.append(case)
+            if on_case is not None:
+                on_case(str(case))
+    return Outcome(tuple(cases))
+
+
+def shipped_cases() -> Path:
+    """Folder of the recorded cases that come with the project."""
+    installed = Path(__file__).resolve().parent / "_golden"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[1] / "tests" / "golden"
+
+
+def _cases_below(path: Path) -> Iterator[Case]:
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    for file in files:
+        shown = str(file.relative_to(path)) if path.is_dir() else file.name
+        try:
+            recognised = _recognise(file)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            if file.suffix == ".npz" or file.with_suffix(".npz").is_file() or file.name == "case.json":
+                yield Case(shown, "", "failed", 0, 1, f"cannot be read: {type(error).__name__}: {error}")
+            continue
+        if recognised is None:
+            continue
+        if isinstance(recognised, str):
+            yield Case(shown, "", "unsupported", 0, 0, recognised)
+            continue
+        yield from _replayed(recognised, file, shown)
+
+
+def _replayed(replay: Replayer, file: Path, shown: str) -> Iterator[Case]:
+    """Replay a recognised file; a file that cannot be replayed is a failure, never a silence."""
+    try:
+        for result in replay(file):
+            status: Status = "failed" if result.differences or not result.compared else "passed"
+            yield Case(shown, result.case, status, result.compared, result.differences, result.detail)
+    except NeuroemuError as error:
+        yield Case(shown, "", "failed", 0, 1, "; ".join(str(finding) for finding in error.findings))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, StopIteration, zipfile.BadZipFile) as error:
+        yield Case(shown, "", "failed", 0, 1, f"malformed case: {type(error).__name__}: {error}")
+
+
+# ---------------------------------------------------------------------------- recognising files by their content
+
+
+def _recognise(file: Path) -> Replayer | str | None:
+    """How to replay a file, or which missing feature it needs, or None when it is no case."""
+    if file.name == "case.json" and (file.parent / "network.nir").is_file() and (file.parent / "data.npz").is_file():
+        return replay_nir
+    if file.suffix == ".json":
+        return _recognise_json(file)
+    if file.suffix == ".npz":
+        return _recognise_npz(file)
+    return None
+
+
+def _recognise_json(file: Path) -> Replayer | str | None:
+    if file.stat().st_size > MOST_JSON_BYTES:
+        return None
+    text = file.read_text(encoding="utf-8")
+    if file.name.endswith(".model.json"):
+        return "TrueNorth corelet models (no truenorth family yet)"
+    data = json.loads(text)
+    paired = file.with_suffix(".npz").is_file()
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        if {"energy_J", "timing_model", "neurons_updated"} <= data[0].keys():
+            return lambda path: replay_results(json.loads(path.read_text()), path.stem)
+        if {"n_chips", "links"} <= data[0].keys() or {"machine_chips", "cores_placed"} <= data[0].keys():
+            return "SpiNNaker machine and mapping results (no spinnaker family yet)"
+        return None
+    return _recognise_object(data, paired) if isinstance(data, dict) else None
+
+
+def _recognise_object(data: Mapping[str, Any], paired: bool) -> Replayer | str | None:
+    first = data["cases"][0] if isinstance(data.get("cases"), list) and data["cases"] else {}
+    if paired and isinstance(first, dict) and {"d_u", "d_v", "vth_mant", "w_exp"} <= first.keys():
+        return replay_neurons
+    if paired and isinstance(data.get("nets"), list) and data["nets"] and "groups" in data["nets"][0]:
+        return replay_nets
+    if "results" in data and "sanafe" in str(data.get("tool", "")):
+        return replay_estimates
+    if paired and {"seed", "cases"} <= data.keys():
+        return "Loihi learning engine (traces and rules)"
+    if {"populations", "projections"} <= data.keys():
+        return "SpiNNaker mapping of PyNN networks (no spinnaker family yet)"
+    if {"source", "cases"} <= data.keys():
+        return "TrueNorth neuron behaviours (no truenorth family yet)"
+    if {"cases", "networks", "activation_table"} <= data.keys() or {"board_runs", "akd1500"} <= data.keys():
+        return "Akida layers and boards (no akida family yet)"
+    if {"scenarios", "invariants"} <= data.keys():
+        return "Akida edge learning (no akida family yet)"
+    if {"qif", "diffusor_1d"} <= data.keys():
+        return "Neurogrid analytic cases (no neurogrid family yet)"
+    return None
+
+
+def _recognise_npz(file: Path) -> Replayer | str | None:
+    with np.load(file, allow_pickle=False) as arrays:
+        names = set(arrays.files)
+    if {"brian", "nwb"} <= names:
+        return replay_weight_table
+    if {"crossbar", "axon_type", "core_xy"} <= names or ("table" in names and any(n.startswith("V0") for n in names)):
+        return "TrueNorth cores and neuron modes (no truenorth family yet)"
+    if {"time_step", "neuron", "thr"} <= names or {"uniform", "gaussian_s1615"} <= names:
+        return "SpiNNaker neurons, synapses and random numbers (no spinnaker family yet)"
+    return None
+
+
+# ---------------------------------------------------------------------------- NIR exports against their framework
+
+
+def replay_nir(path: Path) -> Iterator[Replay]:
+    """The float reference on an exported network against the framework's own spikes, under the case's dialect."""
+    from neuroemu.formats.dialects import case_dialect
+    from neuroemu.formats.nir import load_nir
+    from neuroemu.network.coding import predictions
+    from neuroemu.network.reference import simulate
+
+    case = json.loads(path.read_text())
+    network = load_nir(path.parent / "network.nir", case_dialect(case))
+    with np.load(path.parent / "data.npz", allow_pickle=False) as arrays:
+        recorded = {name: arrays[name] for name in arrays.files}
+    result = simulate(network, recorded["input"])
+    output = result.output_of(network.outputs[0])
+    compared = {"output": (output, recorded["out_spikes"].reshape(output.shape))}
+    if "pred" in recorded:
+        compared["prediction"] = (predictions(output), recorded["pred"])
+    for name in sorted(recorded):
+        if name.startswith("hidden__"):
+            population = _hidden_population(network.populations, name.removeprefix("hidden__"))
+            spikes = result.output_of(population)
+            compared[name] = (spikes, recorded[name].reshape(spikes.shape))
+    yield _differences(path.parent.name, compared)
+
+
+def _hidden_population(names: Iterable[str], wanted: str) -> str:
+    known = list(names)
+    return next(name for name in known if name in (wanted, f"{wanted}.lif"))
+
+
+def _differences(case: str, compared: Mapping[str, tuple[Any, Any]]) -> Replay:
+    total = differing = 0
+    detail = ""
+    for name, (actual, wanted) in compared.items():
+        wrong = np.asarray(actual) != np.asarray(wanted)
+        total += wrong.size
+        differing += int(wrong.sum())
+        if wrong.any() and not detail:
+            where = tuple(int(index) for index in np.argwhere(wrong)[0])
+            detail = f"{name} at {where}: {np.asarray(actual)[where]}, recorded {np.asarray(wanted)[where]}"
+    return Replay(case, total, differing, detail)
