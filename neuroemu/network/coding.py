@@ -5,6 +5,7 @@ Spike arrays are ``(samples, ticks, *population shape)`` and hold counts per tic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,7 +81,7 @@ def predictions(output_spikes: ArrayLike) -> NDArray[np.int64]:
     """Winner per sample of ``(samples, ticks, *shape)``: most summed spikes, the lowest index on a tie."""
     spikes = np.asarray(output_spikes)
     wide = np.int64 if spikes.dtype.kind in "bui" else np.float64
-    summed = spikes.reshape(*spikes.shape[:2], -1).sum(axis=1, dtype=wide)
+    summed = spikes.reshape(*spikes.shape[:2], math.prod(spikes.shape[2:])).sum(axis=1, dtype=wide)
     return summed.argmax(axis=1).astype(np.int64)
 
 
@@ -111,7 +112,7 @@ def input_counts(network: Network, inputs: ArrayLike | Mapping[str, ArrayLike]) 
         if problem:
             findings.append(Finding("NE1131", problem, f"input {name}", ("reshape or re-encode the samples",)))
         else:
-            arrays[name] = given[name].reshape(*given[name].shape[:2], -1)
+            arrays[name] = given[name].reshape(*given[name].shape[:2], network.populations[name].size)
     for name in given:
         if name not in network.inputs:
             nearest = nearest_name(name, network.inputs)
