@@ -32,7 +32,7 @@ _HOME_OF = {
     "Chip": "neuroemu.spec",
     "Network": "neuroemu.network",
     "Run": "neuroemu.machine",
-    "Report": "neuroemu.report",
+    "Report": "neuroemu.report.build",
 }
 
 __all__ = [

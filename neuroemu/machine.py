@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +18,17 @@ from neuroemu.errors import BadInput, Finding
 from neuroemu.families import Booted, Family, load_family
 from neuroemu.image.container import Program, read_program
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols, unpack_symbols
+from neuroemu.report.build import Report, build_report, symbols_section
 from neuroemu.spec import ChipSpec
 
 Int64 = NDArray[np.int64]
 
 MOST_INPUT_SPIKES = 1 << 31
+MOST_COMPARED = 1000
+"""Samples compared with the float network unless told otherwise."""
+
+Describe = Callable[["Run", "NDArray[np.int64] | None", int], dict[str, Any]]
+"""(run, labels, samples to compare) -> report document."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Run:
         samples, ticks: samples presented and ticks of input per sample.
         period: chip ticks per sample, ``ticks`` plus the lag of the last layer.
         recording: raw spikes and probes.
+        describe: builds the report document; a run of a deployment knows the network, one of a bare program its symbols.
     """
 
     booted: Booted
@@ -41,6 +48,16 @@ class Run:
     period: int
     recording: Recording
     costs: CostReport
+    describe: Describe
+
+    def report(self, labels: ArrayLike | None = None, compared: int = MOST_COMPARED) -> Report:
+        """Accuracy, fidelity, latency, energy and what limits it.
+
+        Args:
+            labels: right classes (samples,), for accuracy.
+            compared: samples to compare with the float network (deployments only); 0 compares none.
+        """
+        return Report(self.describe(self, None if labels is None else np.asarray(labels, np.int64), compared))
 
     @property
     def complete_samples(self) -> int:
@@ -156,11 +173,18 @@ class Machine:
         """The inputs a user feeds."""
         return tuple(port for port in self.symbols.inputs if not port.constant)
 
-    def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        progress: Progress | None = None,
+        describe: Describe | None = None,
+    ) -> Run:
         """Present samples one after the other, each from a clean state.
 
         Args:
             inputs: spike counts ``(samples, ticks, *port shape)``, or a mapping port name -> such an array.
+            progress: called with (ticks done, ticks in all).
+            describe: builds the run's report; by default from what the program's symbols tell.
 
         Raises:
             BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts.
@@ -180,7 +204,20 @@ class Machine:
             meter=booted.meter,
             progress=progress,
         )
-        return Run(booted, samples, ticks, period, recording, self.family.costs(booted, samples))
+        costs = self.family.costs(booted, samples)
+        return Run(booted, samples, ticks, period, recording, costs, describe or self._describe)
+
+    def _describe(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
+        """Report of a bare program: no network to compare with."""
+        return build_report(
+            chip=self.chip,
+            network=symbols_section(run.booted, "program"),
+            mapping=None,
+            rounding=None,
+            findings=(),
+            run=run,
+            labels=labels,
+        )
 
 
 def _checked_inputs(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:

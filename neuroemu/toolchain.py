@@ -19,6 +19,7 @@ from neuroemu.machine import Machine, Run
 from neuroemu.network.model import Network
 from neuroemu.network.reference import SimulationResult, simulate
 from neuroemu.network.validate import validate
+from neuroemu.report.build import build_report, network_section
 from neuroemu.spec import ChipSpec, load_chip
 
 
@@ -33,6 +34,7 @@ class Deployment:
     network: Network
     chip: ChipSpec
     compiled: Compiled
+    file: str | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -46,7 +48,7 @@ class Deployment:
 
     def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
         """Present samples ``(samples, ticks, *shape)`` of spike counts; see :meth:`neuroemu.machine.Machine.run`."""
-        return self.machine.run(inputs, progress)
+        return self.machine.run(inputs, progress, _Description(self, inputs))
 
     def save(self, path: str | Path) -> None:
         """Write the program file."""
@@ -60,8 +62,13 @@ def deploy(
     partitioner: str | None = None,
     placer: str | None = None,
     seed: int = 0,
+    file: str | None = None,
 ) -> Deployment:
     """Lower, map and pack ``network`` for ``chip`` (a name, a path to a chip file or a loaded chip).
+
+    Args:
+        partitioner, placer: algorithms by name; they change cost, never results.
+        file: name of the network's file, for the report.
 
     Raises:
         BadInput: the network is invalid or the chip file is unusable; all problems at once.
@@ -71,7 +78,39 @@ def deploy(
     if problems := errors_in(validate(network)):
         raise BadInput(problems)
     compiled = load_family(spec.family).compile(network, spec, Options(partitioner, placer, seed))
-    return Deployment(network, spec, compiled)
+    return Deployment(network, spec, compiled, file)
+
+
+@dataclass(frozen=True)
+class _Description:
+    """Report of a run of a deployment: the network, its mapping and the comparison with the float network."""
+
+    deployment: Deployment
+    inputs: Any
+
+    def __call__(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
+        count = min(compared, run.complete_samples)
+        fidelity = compare_with_float(self.deployment, run, self.inputs, count) if count else None
+        return describe(self.deployment, run, fidelity, labels)
+
+
+def describe(
+    deployment: Deployment,
+    run: Run | None = None,
+    fidelity: Fidelity | None = None,
+    labels: NDArray[np.int64] | None = None,
+) -> dict[str, Any]:
+    """The report document of a deployment, with or without a run."""
+    return build_report(
+        chip=deployment.chip,
+        network=network_section(deployment.network, deployment.compiled, deployment.file),
+        mapping=deployment.compiled.mapping,
+        rounding=deployment.compiled.rounding,
+        findings=deployment.findings,
+        run=run,
+        fidelity=fidelity,
+        labels=labels,
+    )
 
 
 @dataclass(frozen=True)

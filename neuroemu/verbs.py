@@ -20,9 +20,8 @@ from neuroemu.machine import Machine, Run
 from neuroemu.network.model import Network, Population
 from neuroemu.network.validate import validate
 from neuroemu.report import from_json, to_json
-from neuroemu.report.build import build_report, network_section, symbols_section
 from neuroemu.spec import ChipSpec, list_chips, load_chip
-from neuroemu.toolchain import Deployment, compare_with_float, deploy
+from neuroemu.toolchain import Deployment, deploy, describe
 
 StartProgress = Callable[[str], Callable[[int, int], None]]
 Note = Callable[[str], None]
@@ -206,22 +205,12 @@ def deploy_and_report(
     samples = None if samples_file is None else _cut_samples(load_samples(samples_file, network), most_samples)
     if samples is not None:
         _tell_compilation(note)
-    deployment = deploy(network, chip, partitioner=partitioner, placer=placer, seed=seed)
-    run = fidelity = None
-    if samples is not None:
+    deployment = deploy(network, chip, partitioner=partitioner, placer=placer, seed=seed, file=file.name)
+    if samples is None:
+        run, report = None, describe(deployment)
+    else:
         run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"))
-        count = min(compared, run.complete_samples)
-        fidelity = compare_with_float(deployment, run, samples.inputs, count) if count else None
-    report = build_report(
-        chip=deployment.chip,
-        network=network_section(network, deployment.compiled, file.name),
-        mapping=deployment.compiled.mapping,
-        rounding=deployment.compiled.rounding,
-        findings=deployment.findings,
-        run=run,
-        fidelity=fidelity,
-        labels=None if samples is None else samples.labels,
-    )
+        report = run.report(samples.labels, compared).document
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
     return report
@@ -244,15 +233,7 @@ def run_and_report(
     samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
     _tell_compilation(note)
     run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"))
-    report = build_report(
-        chip=machine.chip,
-        network=symbols_section(run.booted, program_file.stem),
-        mapping=None,
-        rounding=None,
-        findings=(),
-        run=run,
-        labels=samples.labels,
-    )
+    report = run.report(samples.labels).document
     if output.folder is not None:
         _write_run(run, report, output)
     return report

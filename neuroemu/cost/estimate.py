@@ -101,11 +101,15 @@ class SetReport:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Counters of a run and its estimates under every cost set of the chip; ``sets[0]`` is the default."""
+    """Counters of a run and its estimates under every cost set of the chip; ``sets[0]`` is the default.
+
+    ``network`` is what the wires carried: messages, hops, max_link_load, diameter_hops and the rows of ``links``.
+    """
 
     counters: Mapping[str, int]
     core_activity: Mapping[int, Mapping[str, int]]
     sets: tuple[SetReport, ...]
+    network: Mapping[str, Any] = field(default_factory=dict)
 
 
 def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band: Band) -> tuple[EnergyLine, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +17,36 @@ from neuroemu.families import Booted, Compiled
 from neuroemu.network.coding import accuracy
 from neuroemu.network.connectivity import Conv2d, Dense, Pool2d, Sparse
 from neuroemu.network.model import Network, Projection
-from neuroemu.report.shape import SCHEMA_ID
+from neuroemu.report.document import SCHEMA_ID, to_json
 
 if TYPE_CHECKING:
     from neuroemu.machine import Run
+    from neuroemu.report.shape import ReportDocument
     from neuroemu.toolchain import Fidelity
 
 MOST_RASTER_EVENTS = 4000
 MOST_TICKS_SHOWN = 2000
 _KINDS = {Dense: "dense", Sparse: "sparse", Conv2d: "conv", Pool2d: "pool"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report document with its renderings; shows itself as HTML in a notebook."""
+
+    document: dict[str, Any]
+
+    def to_json(self) -> str:
+        """``report.json``: stable text, equal reports give equal text."""
+        return to_json(cast("ReportDocument", self.document))
+
+    def html(self) -> str:
+        """One self-contained page that works offline."""
+        from neuroemu.report.html import render
+
+        return render(cast("ReportDocument", self.document))
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self.html(), quote=True)}" width="100%" height="900"></iframe>'
 
 
 def build_report(
@@ -151,7 +174,7 @@ def _with_activity(mapping: Mapping[str, Any], costs: CostReport | None) -> dict
         {**core, "activity": dict(activity[core["core"]]) if core["core"] in activity else None}
         for core in mapping["cores"]
     ]
-    return {**mapping, "cores": cores}
+    return {**mapping, **({} if costs is None else costs.network), "cores": cores}
 
 
 def _run_findings(run: Run) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,35 @@ def boot(program: Program) -> LoihiBooted:
 def costs(booted: Booted, samples: int) -> CostReport:
     """Estimates for everything the booted program has done."""
     assert isinstance(booted, LoihiBooted) and isinstance(booted.meter, TrafficMeter)
-    return cost_report(booted.meter, booted.chip, booted.core_numbers, samples)
+    report = cost_report(booted.meter, booted.chip, booted.core_numbers, samples)
+    return replace(report, network=_network_activity(booted.meter, booted.core_numbers, mesh_of(booted.chip)))
+
+
+def _network_activity(meter: TrafficMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
+    """What the mesh carried: packets between different cores, their hops and the load of every link."""
+    traffic = meter.traffic
+    source = np.repeat(np.arange(traffic.home.shape[0]), np.diff(traffic.start))
+    packets = meter.source_spikes[source]
+    remote = (traffic.home[source] >= 0) & (traffic.home[source] != traffic.core) & (packets > 0)
+    numbers = np.array(core_numbers, np.int64)
+    loads = mesh.link_loads(numbers[traffic.home[source[remote]]], numbers[traffic.core[remote]], packets[remote])
+    hops = traffic.hops_east_west[remote] + traffic.hops_north_south[remote]
+    return {
+        "messages": int(packets[remote].sum()),
+        "hops": int((packets[remote] * hops).sum()),
+        "max_link_load": int(loads.max(initial=0)),
+        "diameter_hops": int(hops.max(initial=0)),
+        "links": link_rows(mesh, loads),
+    }
+
+
+def link_rows(mesh: Mesh, loads: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Links that carry anything, as a report lists them."""
+    rows = []
+    for link in np.flatnonzero(loads):
+        start, end = mesh.link_ends(int(link))
+        rows.append({"from": list(start), "to": list(end), "packets": int(loads[link])})
+    return rows
 
 
 def mesh_of(chip: Any) -> Mesh:
@@ -82,7 +110,7 @@ def traffic_table(image: ProgramImage, links: Links, memory: SynapseMemory, mesh
     east_west = np.zeros(source.shape[0], np.int64)
     north_south = np.zeros(source.shape[0], np.int64)
     on_chip = home[source] >= 0
-    east_west[on_chip], north_south[on_chip] = mesh.axis_hops(
+    east_west[on_chip], north_south[on_chip] = mesh.hops(
         core_number[home[source[on_chip]]], core_number[links.destination_core[on_chip]]
     )
     return Traffic(

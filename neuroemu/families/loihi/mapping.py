@@ -110,7 +110,7 @@ def map_network(
     logical = np.asarray(pack(use, room, affinity=affinity, algorithm="affinity"), np.int64)
     count = int(logical.max(initial=-1)) + 1
     mesh = mesh_of(chip)
-    _refuse_chip(count, mesh.cores, use, room)
+    _refuse_chip(count, mesh.available_slots.shape[0], use, room)
     member = sp.csr_array(
         (np.ones(len(pieces), np.int64), (np.arange(len(pieces)), logical)), shape=(len(pieces), count)
     )

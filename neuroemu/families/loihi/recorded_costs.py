@@ -142,7 +142,7 @@ def _meter(network: Mapping[str, Any], chip: Any) -> TrafficMeter:
     keys = sorted(served)
     sources = np.array([key[0] for key in keys], np.int64)
     cores = np.array([key[1] for key in keys], np.int64)
-    east_west, north_south = mesh.axis_hops(home[sources], used[cores])
+    east_west, north_south = mesh.hops(home[sources], used[cores])
     traffic = Traffic(
         start=np.searchsorted(sources, np.arange(home.shape[0] + 1)).astype(np.int64),
         core=cores,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroemu.families.loihi.boot import mesh_of
+from neuroemu.families.loihi.boot import link_rows, mesh_of
 from neuroemu.families.loihi.mapping import Placement
 
 
@@ -18,7 +18,7 @@ def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
     source, destination = placement.cores[rows], placement.cores[columns]
     remote = source != destination
     loads = mesh.link_loads(source[remote], destination[remote], packets[remote])
-    east_west, north_south = mesh.axis_hops(source, destination)
+    east_west, north_south = mesh.hops(source, destination)
     hops = east_west + north_south
     held: dict[int, dict[str, int]] = {int(core): {} for core in placement.cores}
     for piece, core in zip(placement.pieces, placement.core_of_piece, strict=True):
@@ -38,14 +38,14 @@ def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
         "mesh": {"columns": mesh.columns, "rows": mesh.rows, "cores_per_tile": mesh.cores_per_tile},
         "cores": [_core(placement, mesh, row, held) for row in range(placement.cores.shape[0])],
         "limits": {name: int(getattr(placement.limits, name)) for name in placement.resources},
-        "links": _links(mesh, loads),
+        "links": link_rows(mesh, loads),
     }
 
 
 def _core(placement: Placement, mesh: Any, row: int, held: dict[int, dict[str, int]]) -> dict[str, Any]:
     core = int(placement.cores[row])
     tile = core // mesh.cores_per_tile
-    x, y = (int(value) for value in mesh.tile_position(tile))
+    x, y = (int(value) for value in mesh.xy_of_tile[tile])
     return {
         "core": core,
         "tile": tile,
@@ -55,11 +55,3 @@ def _core(placement: Placement, mesh: Any, row: int, held: dict[int, dict[str, i
         "use": {name: int(value) for name, value in zip(placement.resources, placement.use[row], strict=True)},
         "activity": None,
     }
-
-
-def _links(mesh: Any, loads: Any) -> list[dict[str, Any]]:
-    return [
-        {"from": [int(v) for v in start], "to": [int(v) for v in end], "packets": int(loads[link])}
-        for link, (start, end) in enumerate(mesh.link_ends())
-        if loads[link] > 0
-    ]
