@@ -1,4 +1,6 @@
-"""Compiled loops of the partitioners and placers: integers only, the same result on every machine and with the compiler off."""
+"""Compiled loops of the partitioners and placers: integers only, the same with the compiler off."""
+
+# ruff: noqa: SIM102, SIM110 - Numba compiles neither all(generator); a nested if keeps a long condition readable
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from neuroemu.emulator.compiled import njit
 
 Int64 = NDArray[np.int64]
+Integer = int | np.int64
 Int32 = NDArray[np.int32]
 
 inside_kernels = register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -60,13 +63,13 @@ class Caps(NamedTuple):
 
 
 @inside_kernels
-def seed_draws(seed):
+def seed_draws(seed: Integer) -> Int64:
     """State of L'Ecuyer's combined generator (1988): two multiplicative generators that fit 64-bit products."""
     return np.array([1 + seed % 2147483562, 1 + (seed // 2147483562 + seed * 7919) % 2147483398], np.int64)
 
 
 @inside_kernels
-def draw(state, bound):
+def draw(state: Int64, bound: Integer) -> Integer:
     """Uniform integer in ``[0, bound)``."""
     state[0] = state[0] * 40014 % 2147483563
     state[1] = state[1] * 40692 % 2147483399
@@ -78,7 +81,9 @@ def draw(state, bound):
 
 
 @inside_kernels
-def _enter(pins, caps, x, core, stamp, synapses, used, new_axons):
+def _enter(
+    pins: Pins, caps: Caps, x: Integer, core: Integer, stamp: Int64, synapses: Int64, used: Int64, new_axons: Int64
+) -> Integer:
     """Book neuron ``x`` into the open core; the sources new to the core go to ``new_axons``; returns their number."""
     fresh = 0
     for j in range(pins.column_start[x], pins.column_start[x + 1]):
@@ -99,7 +104,7 @@ def _enter(pins, caps, x, core, stamp, synapses, used, new_axons):
 
 
 @inside_kernels
-def _room_for_neuron(limit, use, x, used):
+def _room_for_neuron(limit: Int64, use: Int64, x: Integer, used: Int64) -> bool:
     if used[NEURONS] + 1 > limit[NEURONS]:
         return False
     for r in range(use.shape[1]):
@@ -109,7 +114,9 @@ def _room_for_neuron(limit, use, x, used):
 
 
 @inside_kernels
-def _room_for_lists(pins, caps, x, core, stamp, synapses, used):
+def _room_for_lists(
+    pins: Pins, caps: Caps, x: Integer, core: Integer, stamp: Int64, synapses: Int64, used: Int64
+) -> bool:
     """Whether the synapse lists of ``x`` fit the open core; O(in-degree)."""
     memory = used[MEMORY]
     axons = used[AXONS]
@@ -125,11 +132,11 @@ def _room_for_lists(pins, caps, x, core, stamp, synapses, used):
 
 
 @njit
-def fill_sequentially(pins, caps, order):
+def fill_sequentially(pins: Pins, caps: Caps, order: Int64) -> Int64:
     """Neurons in ``order``; a new core opens when a limit would break. O(pins)."""
     neurons = pins.column_start.shape[0] - 1
     part = np.full(neurons, -1, np.int64)
-    stamp = np.full(pins.rate.shape[0], -1, np.int32)
+    stamp = np.full(pins.rate.shape[0], -1, np.int64)
     synapses = np.zeros(pins.rate.shape[0], np.int64)
     new_axons = np.empty(pins.rate.shape[0], np.int64)
     used = np.zeros(caps.limit.shape[0], np.int64)
@@ -148,7 +155,7 @@ def fill_sequentially(pins, caps, order):
 
 
 @njit
-def seat_sourceless(pins, caps, part):
+def seat_sourceless(pins: Pins, caps: Caps, part: Int64) -> Int64:
     """Give every unassigned neuron a seat: beside its targets where there is room, else anywhere, else on a new part.
 
     Such neurons have no sources, so only the neuron count and the additive resources matter.
@@ -194,14 +201,14 @@ def seat_sourceless(pins, caps, part):
 
 
 @inside_kernels
-def _seat(caps, v, used):
+def _seat(caps: Caps, v: Integer, used: Int64) -> None:
     used[NEURONS] += 1
     for r in range(caps.use.shape[1]):
         used[EXTRA + r] += caps.use[v, r]
 
 
 @inside_kernels
-def _unlink(x, bucket, head, tail, after, before):
+def _unlink(x: Integer, bucket: Integer, head: Int64, tail: Int64, after: Int64, before: Int64) -> None:
     if before[x] >= 0:
         after[before[x]] = after[x]
     else:
@@ -213,7 +220,7 @@ def _unlink(x, bucket, head, tail, after, before):
 
 
 @inside_kernels
-def _link(x, bucket, head, tail, after, before):
+def _link(x: Integer, bucket: Integer, head: Int64, tail: Int64, after: Int64, before: Int64) -> None:
     after[x] = -1
     before[x] = tail[bucket]
     if tail[bucket] >= 0:
@@ -224,7 +231,7 @@ def _link(x, bucket, head, tail, after, before):
 
 
 @njit
-def grow_by_overlap(pins, caps, buckets, seeds_tried):
+def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer, seeds_tried: Integer) -> Int64:
     """Grow cores one at a time, always taking the neuron with the largest share of its sources already present.
 
     A free neuron waits in bucket ``share * (buckets - 1)`` (doubly linked, first in first out, which grows balls rather
@@ -257,7 +264,7 @@ def grow_by_overlap(pins, caps, buckets, seeds_tried):
         if pins.column_start[x + 1] > pins.column_start[x]:
             left += 1
     while left > 0:
-        chosen = -1
+        chosen: Integer = -1
         while top >= 0 and chosen < 0:
             x = head[top]
             if x < 0:
@@ -309,7 +316,7 @@ def grow_by_overlap(pins, caps, buckets, seeds_tried):
         spare_work += 4 * (pins.column_start[chosen + 1] - pins.column_start[chosen])
         fresh = _enter(pins, caps, chosen, core, stamp, synapses, used, new_axons)
         for i in range(fresh):
-            u = new_axons[i]
+            u: Integer = new_axons[i]
             k = pins.row_start[u]
             while k < live[u]:
                 x = np.int64(target[k])
@@ -338,18 +345,27 @@ def grow_by_overlap(pins, caps, buckets, seeds_tried):
 # ------------------------------------------------------------------------------------------------- exact refinement
 
 
+class Slots(NamedTuple):
+    """Synapses of each source on each part: entries ``start[u]`` to ``start[u + 1]`` are ``part``, ``synapses``.
+
+    A source that could reach every one of the ``parts`` has an entry for each, in order; others have a short list.
+    """
+
+    start: Int64
+    part: Int32
+    synapses: Int32
+    parts: int
+
+
 class Parts(NamedTuple):
     """A partition with exact counts: synapses of every source on every part it reaches, and each part's use.
 
-    ``slot_start`` frames a source's (part, synapses) entries: one per part when the source could reach all of them,
-    else a short list. ``reach`` counts the parts with synapses, ``ring_*`` lists the members of a part in a circle,
+    ``reach`` counts the parts with synapses, ``ring_*`` lists the members of a part in a circle,
     ``over[0]`` the resources beyond a limit, ``used[K, 4 + R]``.
     """
 
     part: Int64
-    slot_start: Int64
-    slot_part: Int32
-    slot_synapses: Int32
+    slots: Slots
     reach: Int64
     used: Int64
     over: Int64
@@ -359,39 +375,39 @@ class Parts(NamedTuple):
 
 
 @inside_kernels
-def _slot_of(slot_start, slot_part, slot_synapses, count, u, p):
+def _slot_of(slots: Slots, u: Integer, p: Integer) -> Integer:
     """Entry of part ``p`` in the list of source ``u``, or an empty entry to take."""
-    start = slot_start[u]
-    end = slot_start[u + 1]
-    if end - start == count:
+    start = slots.start[u]
+    end = slots.start[u + 1]
+    if end - start == slots.parts:
         return start + p
-    hole = np.int64(-1)
+    hole: Integer = np.int64(-1)
     for i in range(start, end):
-        if slot_part[i] == p:
+        if slots.part[i] == p:
             return i
-        if hole < 0 and slot_synapses[i] == 0:
+        if hole < 0 and slots.synapses[i] == 0:
             hole = i
-        if slot_part[i] < 0:
+        if slots.part[i] < 0:
             break
     return hole
 
 
 @inside_kernels
-def _synapses_on(slot_start, slot_part, slot_synapses, count, u, p):
-    start = slot_start[u]
-    end = slot_start[u + 1]
-    if end - start == count:
-        return np.int64(slot_synapses[start + p])
+def _synapses_on(slots: Slots, u: Integer, p: Integer) -> Integer:
+    start = slots.start[u]
+    end = slots.start[u + 1]
+    if end - start == slots.parts:
+        return np.int64(slots.synapses[start + p])
     for i in range(start, end):
-        if slot_part[i] == p:
-            return np.int64(slot_synapses[i])
-        if slot_part[i] < 0:
+        if slots.part[i] == p:
+            return np.int64(slots.synapses[i])
+        if slots.part[i] < 0:
             break
     return np.int64(0)
 
 
 @inside_kernels
-def _charge(limit, used, over, p, resource, amount):
+def _charge(limit: Int64, used: Int64, over: Int64, p: Integer, resource: Integer, amount: Integer) -> None:
     before = used[p, resource] > limit[resource]
     used[p, resource] += amount
     after = used[p, resource] > limit[resource]
@@ -399,13 +415,13 @@ def _charge(limit, used, over, p, resource, amount):
 
 
 @inside_kernels
-def _change_synapses(pins, caps, parts, u, p, amount):
+def _change_synapses(pins: Pins, caps: Caps, parts: Parts, u: Integer, p: Integer, amount: Integer) -> Integer:
     """Add ``amount`` synapses of source ``u`` on part ``p``; returns the change in messages."""
-    slot = _slot_of(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, p)
-    parts.slot_part[slot] = p
-    old = np.int64(parts.slot_synapses[slot])
+    slot = _slot_of(parts.slots, u, p)
+    parts.slots.part[slot] = p
+    old = np.int64(parts.slots.synapses[slot])
     new = old + amount
-    parts.slot_synapses[slot] = new
+    parts.slots.synapses[slot] = new
     cost = caps.cost[pins.list_format[u]]
     _charge(caps.limit, parts.used, parts.over, p, MEMORY, cost[new] - cost[old])
     if (old > 0) == (new > 0):
@@ -424,17 +440,13 @@ def _change_synapses(pins, caps, parts, u, p, amount):
 
 
 @inside_kernels
-def _move_outputs(pins, caps, parts, v, a, b):
+def _move_outputs(pins: Pins, caps: Caps, parts: Parts, v: Integer, a: Integer, b: Integer) -> Integer:
     """Move the output entries of ``v``'s own spikes from part ``a`` to ``b``; returns the change in messages."""
     change = np.int64(0)
     for j in range(pins.own_start[v], pins.own_start[v + 1]):
         h = pins.own[j]
-        on_a = np.int64(
-            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0
-        )
-        on_b = np.int64(
-            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, b) > 0
-        )
+        on_a = np.int64(_synapses_on(parts.slots, h, a) > 0)
+        on_b = np.int64(_synapses_on(parts.slots, h, b) > 0)
         _charge(caps.limit, parts.used, parts.over, a, OUTPUTS, on_a - parts.reach[h] - on_a * caps.own_output[0])
         _charge(caps.limit, parts.used, parts.over, b, OUTPUTS, parts.reach[h] - on_b + on_b * caps.own_output[0])
         change += (on_a - on_b) * pins.rate[h]
@@ -442,7 +454,7 @@ def _move_outputs(pins, caps, parts, v, a, b):
 
 
 @inside_kernels
-def _leave_ring(parts, v, a):
+def _leave_ring(parts: Parts, v: Integer, a: Integer) -> None:
     after = parts.ring_next[v]
     if after == v:
         parts.ring_cursor[a] = -1
@@ -454,7 +466,7 @@ def _leave_ring(parts, v, a):
 
 
 @inside_kernels
-def _join_ring(parts, v, b):
+def _join_ring(parts: Parts, v: Integer, b: Integer) -> None:
     cursor = parts.ring_cursor[b]
     if cursor < 0:
         parts.ring_cursor[b] = v
@@ -468,7 +480,7 @@ def _join_ring(parts, v, b):
 
 
 @inside_kernels
-def _move(pins, caps, parts, v, b):
+def _move(pins: Pins, caps: Caps, parts: Parts, v: Integer, b: Integer) -> Integer:
     """Move neuron ``v`` to part ``b`` with every count; returns the exact change in messages. O(in-degree)."""
     a = parts.part[v]
     change = np.int64(0)
@@ -489,38 +501,27 @@ def _move(pins, caps, parts, v, b):
 
 
 @inside_kernels
-def _expected_change(pins, parts, v, b):
+def _expected_change(pins: Pins, parts: Parts, v: Integer, b: Integer) -> Integer:
     """Change in messages of moving ``v`` alone, without touching the counts (autapses only nearly)."""
     a = parts.part[v]
     change = np.int64(0)
     for j in range(pins.column_start[v], pins.column_start[v + 1]):
         u = np.int64(pins.source[j])
         home_part = np.int64(-1) if pins.home[u] < 0 else parts.part[pins.home[u]]
-        if (
-            home_part != a
-            and _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, a)
-            == pins.column_multiplicity[j]
-        ):
+        if home_part != a and _synapses_on(parts.slots, u, a) == pins.column_multiplicity[j]:
             change -= pins.rate[u]
-        if (
-            home_part != b
-            and _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, b) == 0
-        ):
+        if home_part != b and _synapses_on(parts.slots, u, b) == 0:
             change += pins.rate[u]
     for j in range(pins.own_start[v], pins.own_start[v + 1]):
         h = pins.own[j]
-        on_a = np.int64(
-            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0
-        )
-        on_b = np.int64(
-            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, b) > 0
-        )
+        on_a = np.int64(_synapses_on(parts.slots, h, a) > 0)
+        on_b = np.int64(_synapses_on(parts.slots, h, b) > 0)
         change += (on_a - on_b) * pins.rate[h]
     return change
 
 
 @inside_kernels
-def _trade(pins, caps, parts, v, b, w, allowed):
+def _trade(pins: Pins, caps: Caps, parts: Parts, v: Integer, b: Integer, w: Integer, allowed: Integer) -> Integer:
     """Move ``v`` to part ``b`` and ``w`` (unless -1) to ``v``'s part; undone unless legal and ``change < allowed``.
 
     Returns the change in messages, or ``REFUSED``.
@@ -537,7 +538,7 @@ def _trade(pins, caps, parts, v, b, w, allowed):
 
 
 @inside_kernels
-def _note(parts_seen, value, p, rate, count):
+def _note(parts_seen: Int64, value: Int64, p: Integer, rate: Integer, count: Integer) -> Integer:
     if value[p] < 0:
         value[p] = 0
         parts_seen[count] = p
@@ -547,7 +548,7 @@ def _note(parts_seen, value, p, rate, count):
 
 
 @inside_kernels
-def _weigh_parts(pins, parts, v, value, parts_seen):
+def _weigh_parts(pins: Pins, parts: Parts, v: Integer, value: Int64, parts_seen: Int64) -> Integer:
     """Rate of the sources and own spikes of ``v`` that other parts hold already, in ``value`` (-1 elsewhere).
 
     Returns the number of parts seen; moving ``v`` to part p changes messages by ``_stay(...) - value[p]``.
@@ -557,29 +558,29 @@ def _weigh_parts(pins, parts, v, value, parts_seen):
     for j in range(pins.column_start[v], pins.column_start[v + 1]):
         u = np.int64(pins.source[j])
         home_part = np.int64(-1) if pins.home[u] < 0 else parts.part[pins.home[u]]
-        for i in range(parts.slot_start[u], parts.slot_start[u + 1]):
-            p = np.int64(parts.slot_part[i])
-            if parts.slot_synapses[i] > 0 and p != home_part and p != a:
+        for i in range(parts.slots.start[u], parts.slots.start[u + 1]):
+            p = np.int64(parts.slots.part[i])
+            if parts.slots.synapses[i] > 0 and p != home_part and p != a:
                 count = _note(parts_seen, value, p, pins.rate[u], count)
         if home_part >= 0 and home_part != a:
             count = _note(parts_seen, value, home_part, pins.rate[u], count)
     for j in range(pins.own_start[v], pins.own_start[v + 1]):
         h = pins.own[j]
-        for i in range(parts.slot_start[h], parts.slot_start[h + 1]):
-            p = np.int64(parts.slot_part[i])
-            if parts.slot_synapses[i] > 0 and p != a:
+        for i in range(parts.slots.start[h], parts.slots.start[h + 1]):
+            p = np.int64(parts.slots.part[i])
+            if parts.slots.synapses[i] > 0 and p != a:
                 count = _note(parts_seen, value, p, pins.rate[h], count)
     return count
 
 
 @inside_kernels
-def _forget(value, parts_seen, count):
+def _forget(value: Int64, parts_seen: Int64, count: Integer) -> None:
     for i in range(count):
         value[parts_seen[i]] = -1
 
 
 @inside_kernels
-def _sources_rate(pins, v):
+def _sources_rate(pins: Pins, v: Integer) -> Integer:
     rate = np.int64(0)
     for j in range(pins.column_start[v], pins.column_start[v + 1]):
         rate += pins.rate[pins.source[j]]
@@ -587,22 +588,19 @@ def _sources_rate(pins, v):
 
 
 @inside_kernels
-def _leaving_change(pins, parts, v):
+def _leaving_change(pins: Pins, parts: Parts, v: Integer) -> tuple[Integer, Integer]:
     """Change in messages when ``v`` leaves its part, before it arrives anywhere, and the rate of its own spikes."""
     a = parts.part[v]
     change = np.int64(0)
     own_rate = np.int64(0)
     for j in range(pins.column_start[v], pins.column_start[v + 1]):
         u = np.int64(pins.source[j])
-        if (
-            _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], u, a)
-            == pins.column_multiplicity[j]
-        ):
+        if _synapses_on(parts.slots, u, a) == pins.column_multiplicity[j]:
             if pins.home[u] < 0 or parts.part[pins.home[u]] != a:
                 change -= pins.rate[u]
     for j in range(pins.own_start[v], pins.own_start[v + 1]):
         h = pins.own[j]
-        if _synapses_on(parts.slot_start, parts.slot_part, parts.slot_synapses, parts.used.shape[0], h, a) > 0:
+        if _synapses_on(parts.slots, h, a) > 0:
             change += pins.rate[h]
         if parts.reach[h] > 0:
             own_rate += pins.rate[h]
@@ -610,8 +608,8 @@ def _leaving_change(pins, parts, v):
 
 
 @inside_kernels
-def _swap_partner(pins, parts, b, a, tries, least):
-    """Of the next ``tries`` members of part ``b`` the one whose move to ``a`` changes messages least, below ``least``."""
+def _swap_partner(pins: Pins, parts: Parts, b: Integer, a: Integer, tries: Integer, least: Integer) -> Integer:
+    """The one of the next ``tries`` members of ``b`` whose move to ``a`` changes messages least, below ``least``; or -1."""
     best = np.int64(-1)
     w = parts.ring_cursor[b]
     for _ in range(tries):
@@ -625,11 +623,11 @@ def _swap_partner(pins, parts, b, a, tries, least):
 
 
 @njit
-def climb(pins, caps, parts, work, tries, least_share):
+def climb(pins: Pins, caps: Caps, parts: Parts, work: Integer, tries: Integer, least_gain: Integer) -> Integer:
     """Moves, or swaps where the wanted part is full, that lower the messages; every limit holds after every step.
 
-    Passes over all neurons until a pass gains less than one ``least_share``-th of the messages, or ``work`` pins have been
-    read. ``messages`` fall by the returned amount.
+    Passes over all neurons until a pass gains less than ``least_gain`` messages or ``work`` pins have been read. A full
+    part is asked for a swap with the best of its next ``tries`` members. Returns by how much the messages fell.
     """
     neurons = parts.part.shape[0]
     value = np.full(parts.used.shape[0], -1, np.int64)
@@ -682,13 +680,15 @@ def climb(pins, caps, parts, work, tries, least_share):
             if change != REFUSED:
                 gained -= change
         total += gained
-        if gained < least_share:
+        if gained < least_gain:
             break
     return total
 
 
 @njit
-def dissolve(pins, caps, parts, order, fewest, failures, work):
+def dissolve(
+    pins: Pins, caps: Caps, parts: Parts, order: Int64, fewest: Integer, failures: Integer, work: Integer
+) -> Integer:
     """Empty parts, in ``order``, by giving each of their neurons a legal seat elsewhere, until ``fewest`` are left.
 
     A part whose neurons do not all find a seat is restored; after ``failures`` such parts in a row the search ends.
@@ -755,3 +755,99 @@ def dissolve(pins, caps, parts, order, fewest, failures, work):
             for i in range(moves - 1, -1, -1):
                 _trade(pins, caps, parts, moved[i], a, np.int64(-1), REFUSED)
     return left
+
+
+# ------------------------------------------------------------------------------------------------------ placement
+
+
+@inside_kernels
+def _pull(
+    row_start: Int64,
+    neighbour: Int64,
+    traffic: Int64,
+    distance: Int64,
+    slot: Int64,
+    core: Integer,
+    at: Integer,
+    other: Integer,
+) -> Integer:
+    """Traffic times distance of ``core`` if it sat at tile ``at``; its traffic with ``other`` is left out."""
+    cost = np.int64(0)
+    for i in range(row_start[core], row_start[core + 1]):
+        if neighbour[i] != other and neighbour[i] != core:
+            cost += traffic[i] * distance[at, slot[neighbour[i]]]
+    return cost
+
+
+@njit
+def anneal_placement(
+    row_start: Int64,
+    neighbour: Int64,
+    traffic: Int64,
+    distance: Int64,
+    tile_of_slot: Int64,
+    slot_of_core: Int64,
+    acceptance: Int64,
+    seed: Integer,
+    levels: Integer,
+    tries: Integer,
+) -> Int64:
+    """Swap the slots of two cores, or move one to a free slot, under a falling temperature; the best placement seen.
+
+    ``row_start``, ``neighbour``, ``traffic`` are the symmetric core graph, ``distance`` weighs two tiles. A swap of
+    degree d costs O(d). ``tries`` swaps a core at each of ``levels`` temperatures, the last of them at zero.
+    """
+    cores = slot_of_core.shape[0]
+    slots = tile_of_slot.shape[0]
+    state = seed_draws(seed)
+    slot_of_core = slot_of_core.copy()
+    core_at = np.full(slots, -1, np.int64)
+    tile = np.empty(cores, np.int64)
+    for c in range(cores):
+        core_at[slot_of_core[c]] = c
+        tile[c] = tile_of_slot[slot_of_core[c]]
+    best = slot_of_core.copy()
+    cost = np.int64(0)
+    least = np.int64(0)
+    temperature = np.int64(0)
+    for level in range(-1, levels):
+        for _ in range(tries * cores):
+            a = draw(state, cores)
+            # half of the proposals go beside a partner, the others anywhere
+            degree = row_start[a + 1] - row_start[a]
+            if degree > 0 and draw(state, 2) == 0:
+                partner = neighbour[row_start[a] + draw(state, degree)]
+                s = (slot_of_core[partner] + draw(state, 9) - 4) % slots
+            else:
+                s = draw(state, slots)
+            b = core_at[s]
+            from_tile = tile[a]
+            to_tile = tile_of_slot[s]
+            if b == a or from_tile == to_tile:
+                continue
+            change = _pull(row_start, neighbour, traffic, distance, tile, a, to_tile, b)
+            change -= _pull(row_start, neighbour, traffic, distance, tile, a, from_tile, b)
+            if b >= 0:
+                change += _pull(row_start, neighbour, traffic, distance, tile, b, from_tile, a)
+                change -= _pull(row_start, neighbour, traffic, distance, tile, b, to_tile, a)
+            if level < 0:  # no swaps yet: the largest loss seen sets the temperature
+                temperature = max(temperature, change // 4)
+                continue
+            if change > temperature * acceptance[draw(state, 64)] // 1024:
+                continue
+            core_at[slot_of_core[a]] = b
+            if b >= 0:
+                slot_of_core[b] = slot_of_core[a]
+                tile[b] = from_tile
+            core_at[s] = a
+            slot_of_core[a] = s
+            tile[a] = to_tile
+            cost += change
+            if cost < least:
+                least = cost
+                best[:] = slot_of_core
+        if level >= 0:
+            temperature = temperature * 3 // 4
+        if level >= levels - 3:
+            temperature = np.int64(0)
+    return best

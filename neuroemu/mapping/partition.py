@@ -5,8 +5,8 @@ A part needs an *axon* for every distinct source of its neurons, local sources i
 A spike of a source is one message for every part, other than the source's own, that holds a target:
 ``messages = sum(rate * (lambda - 1))`` with the source's own part among the lambda parts.
 
-Every algorithm has the prototype ``partition(hypergraph, limits, seed=0) -> part_of_neuron`` (int32[n], parts numbered from
-0 without gaps by their lowest neuron id), uses integers only and gives the same parts on every machine.
+Every algorithm has the prototype ``partition(hypergraph, limits, seed=0) -> part_of_neuron`` (int32[n], parts
+numbered from 0 without gaps by their lowest neuron id), uses integers only and gives the same parts on every machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Int32 = NDArray[np.int32]
 
 UNLIMITED = 1 << 60
 OUTSIDE = -1
-"""``home`` of a source that is no neuron of this net: its spikes come from elsewhere, every part that needs them is remote."""
+"""``home`` of a source that is no neuron of this net: every part that needs its spikes is remote."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,25 @@ class Hypergraph:
         target: int32[M], neuron ids below ``neurons``; a target listed twice has two synapses from that source.
         rate: int64[S], spikes of each source in the profiling window (1 when unknown), not negative.
         neurons: number of neurons to place.
-        home: int32[S], the neuron whose spikes the source carries, or ``OUTSIDE`` (default for all).
-        list_format: int32[S], row of ``Limits.list_cost`` that prices the source's synapse lists (default 0).
+        home: int32[S], the neuron whose spikes the source carries, or ``OUTSIDE``; empty: all are outside.
+        list_format: int32[S], row of ``Limits.list_cost`` that prices the source's synapse lists; empty: 0 for all.
     """
 
     row_start: Int64
     target: Int32
     rate: Int64
     neurons: int
-    home: Int32 | None = None
-    list_format: Int32 | None = None
+    home: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    list_format: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
         sources = len(self.rate)
         object.__setattr__(self, "row_start", np.ascontiguousarray(self.row_start, np.int64))
         object.__setattr__(self, "target", np.ascontiguousarray(self.target, np.int32))
         object.__setattr__(self, "rate", np.ascontiguousarray(self.rate, np.int64))
-        home = np.full(sources, OUTSIDE) if self.home is None else self.home
+        home = self.home if len(self.home) else np.full(sources, OUTSIDE)
         object.__setattr__(self, "home", np.ascontiguousarray(home, np.int32))
-        formats = np.zeros(sources) if self.list_format is None else self.list_format
+        formats = self.list_format if len(self.list_format) else np.zeros(sources)
         object.__setattr__(self, "list_format", np.ascontiguousarray(formats, np.int32))
         if findings := tuple(_malformed(self)):
             raise BadInput(findings)
@@ -134,8 +134,8 @@ class Limits:
         neurons: neurons on a core.
         axons: distinct sources (local ones too) of the neurons on a core.
         memory: units that the synapse lists of a core may use together.
-        list_cost: int64[k+1] or int64[formats, k+1]: units of a source's list of 0..k synapses on one core, rising from 0;
-            a longer list does not fit.
+        list_cost: int64[k+1] or int64[formats, k+1]: units of a source's list of 0..k synapses on one core, rising
+            from 0; a longer list does not fit.
         outputs: output entries on a core: a source emitted there needs one for each remote part with a target.
         own_output: entries it needs besides when its own part holds a target (0 or 1).
         extra: further additive resources.
@@ -163,11 +163,16 @@ class Limits:
         values = [self.neurons, self.axons, self.memory, self.outputs, *(extra.limit for extra in self.extra)]
         return np.array([UNLIMITED if value is None else value for value in values], np.int64)
 
+    @property
+    def is_limited(self) -> tuple[bool, ...]:
+        """Which of the resources have a limit."""
+        return tuple(bool(limit < UNLIMITED) for limit in self.limit)
+
     def caps(self, hypergraph: Hypergraph) -> Caps:
         """The limits as the compiled loops read them, the list cost extended to the longest list of the net.
 
         Raises:
-            BadInput: NE4002 when the list cost is not rising from 0, a format row is missing or an extra has the wrong length.
+            BadInput: NE4002 when the list cost does not rise from 0, lacks a format, or an extra has a wrong length.
         """
         from neuroemu.mapping._kernels import Caps
 
@@ -259,7 +264,7 @@ def home_parts(hypergraph: Hypergraph, parts: Int32) -> Int32:
 
 
 def measure(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Use:
-    """Messages and the use of every limited resource, counted from scratch with numpy (no code shared with the algorithms)."""
+    """Messages and the use of every limited resource, counted from scratch (no code shared with the algorithms)."""
     source, part, synapses = deliveries(hypergraph, parts)
     home = home_parts(hypergraph, parts)
     count = _part_count(parts)
@@ -556,7 +561,7 @@ def _reads(hypergraph: Hypergraph, effort: int) -> int:
 
 def _tally(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> tuple[Parts, int]:
     """The exact counts that moves update, and the messages."""
-    from neuroemu.mapping._kernels import Parts
+    from neuroemu.mapping._kernels import Parts, Slots
 
     use = measure(hypergraph, limits, parts)
     pins, count = hypergraph.pins, use.parts
@@ -579,7 +584,7 @@ def _tally(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> tuple[Parts,
     ring_before[members[starts]] = members[ends - 1]
     over = np.array([np.count_nonzero(use.used > limits.limit)], np.int64)
     tally = Parts(
-        parts.astype(np.int64), slot_start, slot_part, slot_synapses, reach.astype(np.int64), use.used.copy(), over,
+        parts.astype(np.int64), Slots(slot_start, slot_part, slot_synapses, count), reach.astype(np.int64), use.used.copy(), over,
         ring_next, ring_before, members[starts],
     )  # fmt: skip
     return tally, use.messages
