@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,21 @@ from typing import Any, Literal
 import numpy as np
 
 from neuroemu.errors import BadInput, Finding, NeuroemuError
-from neuroemu.families.loihi.recorded import Replay, replay_nets, replay_neurons, replay_weight_table
+from neuroemu.families.loihi.recorded import (
+    MOST_TEXT_BYTES,
+    Replay,
+    read_text,
+    replay_nets,
+    replay_neurons,
+    replay_weight_table,
+)
 from neuroemu.families.loihi.recorded_costs import replay_estimates, replay_results
 
 Status = Literal["passed", "failed", "unsupported"]
 Replayer = Callable[[Path], Iterator[Replay]]
 
-MOST_JSON_BYTES = 64 << 20
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What a damaged file raises; UnicodeDecodeError and JSONDecodeError are ValueErrors."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,9 @@ def _cases_below(path: Path) -> Iterator[Case]:
         shown = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
             recognised = _recognise(file)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            if file.suffix == ".npz" or file.with_suffix(".npz").is_file() or file.name == "case.json":
+        except UNREADABLE as error:
+            paired = file.with_suffix(".npz").is_file()
+            if file.suffix in (".npz", ".gz") or paired or file.name == "case.json":
                 yield Case(shown, "", "failed", 0, 1, f"cannot be read: {type(error).__name__}: {error}")
             continue
         if recognised is None:
@@ -133,7 +143,7 @@ def _replayed(replay: Replayer, file: Path, shown: str) -> Iterator[Case]:
             yield Case(shown, result.case, status, result.compared, result.differences, result.detail)
     except NeuroemuError as error:
         yield Case(shown, "", "failed", 0, 1, "; ".join(str(finding) for finding in error.findings))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, StopIteration, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, KeyError, TypeError, IndexError, StopIteration) as error:
         yield Case(shown, "", "failed", 0, 1, f"malformed case: {type(error).__name__}: {error}")
 
 
@@ -144,7 +154,7 @@ def _recognise(file: Path) -> Replayer | str | None:
     """How to replay a file, or which missing feature it needs, or None when it is no case."""
     if file.name == "case.json" and (file.parent / "network.nir").is_file() and (file.parent / "data.npz").is_file():
         return replay_nir
-    if file.suffix == ".json":
+    if file.name.endswith((".json", ".json.gz")):
         return _recognise_json(file)
     if file.suffix == ".npz":
         return _recognise_npz(file)
@@ -152,16 +162,16 @@ def _recognise(file: Path) -> Replayer | str | None:
 
 
 def _recognise_json(file: Path) -> Replayer | str | None:
-    if file.stat().st_size > MOST_JSON_BYTES:
+    if file.stat().st_size > MOST_TEXT_BYTES:
         return None
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file)
     if file.name.endswith(".model.json"):
         return "TrueNorth corelet models (no truenorth family yet)"
     data = json.loads(text)
     paired = file.with_suffix(".npz").is_file()
     if isinstance(data, list) and data and isinstance(data[0], dict):
         if {"energy_J", "timing_model", "neurons_updated"} <= data[0].keys():
-            return lambda path: replay_results(json.loads(path.read_text()), path.stem)
+            return lambda path: replay_results(json.loads(read_text(path)), path.name.split(".")[0])
         if {"n_chips", "links"} <= data[0].keys() or {"machine_chips", "cores_placed"} <= data[0].keys():
             return "SpiNNaker machine and mapping results (no spinnaker family yet)"
         return None

@@ -6,6 +6,7 @@ Formats: ``neurons_*`` (single neurons), ``nets_*`` (recurrent nets), ``weight_t
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from neuroemu.families.loihi.packing import pack, unpack
 from neuroemu.image.symbols import Port, Symbols
 
 MIXED = 1
+MOST_TEXT_BYTES = 64 << 20
+"""A larger text, also one that unpacks to more, is no recorded case."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,17 @@ def one_core_program(
     return ProgramImage(chip={}, symbols=symbols, cores=(core,), host=host)
 
 
+def read_text(path: Path) -> str:
+    """The text of a ``.json`` or ``.json.gz`` file; OSError, EOFError, zlib.error or ValueError when it is unreadable."""
+    if path.suffix != ".gz":
+        return path.read_text(encoding="utf-8")
+    with gzip.open(path) as file:
+        unpacked = file.read(MOST_TEXT_BYTES + 1)
+    if len(unpacked) > MOST_TEXT_BYTES:
+        raise ValueError(f"unpacks to more than {MOST_TEXT_BYTES} bytes")
+    return unpacked.decode("utf-8")
+
+
 def replay_neurons(path: Path) -> Iterator[Replay]:
     """Every case of a ``neurons_*.json``/``.npz`` pair."""
     description = json.loads(path.read_text())
@@ -160,7 +174,8 @@ def replay_neurons(path: Path) -> Iterator[Replay]:
             )
             u, v, spikes, _ = run_recorded(program, lines)
             expected = {name: arrays[f"exp_{name}_{number}"].reshape(1, -1) for name in ("u", "v", "s")}
-            yield _compared(f"{case['cls']} {number}", {"u": u, "v": v, "s": spikes}, expected)
+            actual: dict[str, NDArray[Any]] = {"u": u, "v": v, "s": spikes}
+            yield _compared(f"{case['cls']} {number}", actual, expected)
 
 
 def replay_nets(path: Path) -> Iterator[Replay]:
@@ -192,7 +207,7 @@ def replay_nets(path: Path) -> Iterator[Replay]:
                 "s": np.unpackbits(arrays[f"exp_s_{number}"], axis=1)[:, :ticks],
                 "synaptic events": np.array([[net["synaptic_events"]]]),
             }
-            actual = {"u": u, "v": v, "s": spikes, "synaptic events": np.array([[events]])}
+            actual: dict[str, NDArray[Any]] = {"u": u, "v": v, "s": spikes, "synaptic events": np.array([[events]])}
             yield _compared(f"net {number}", actual, expected)
 
 

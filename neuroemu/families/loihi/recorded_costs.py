@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neuroemu.emulator.protocol import Chunk
-from neuroemu.families.loihi.recorded import Replay
+from neuroemu.families.loihi.recorded import Replay, read_text
 from neuroemu.families.loihi.timing import SYNAPSE_CLASSES, Traffic, TrafficMeter, energy_terms
 from neuroemu.noc.mesh import Mesh
 from neuroemu.spec import load_chip
@@ -26,7 +26,7 @@ _INPUT_PARTS = {"soma": ("neuron",), "synapse": ("synapse",), "network": ("netwo
 
 def replay_estimates(path: Path) -> Iterator[Replay]:
     """One case per recorded timing model of an ``estimates`` file."""
-    recorded = json.loads(path.read_text())
+    recorded = json.loads(read_text(path))
     if "spikes_by_tick" not in recorded:
         yield from replay_results(recorded["results"], recorded["name"])
         return
