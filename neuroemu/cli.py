@@ -51,12 +51,11 @@ _DEFAULT_COMPARED = 1000
 def main() -> None:
     """Entry point of the ``neuroemu`` command."""
     try:
-        app(standalone_mode=False)
+        outcome = app(standalone_mode=False)
+        sys.exit(outcome if isinstance(outcome, int) else 0)  # typer hands an Exit back as its code
     except NeuroemuError as error:
         _print_error(error)
         sys.exit(error.exit_code)
-    except typer.Exit as request:
-        sys.exit(request.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _note("interrupted")
         sys.exit(130)
