@@ -1,14 +1,14 @@
 """The command line: one verb per stage, results on stdout, progress on stderr, exit codes 0 ok, 1 does not fit or differs,
-2 bad input, 3 a defect of neuroemu."""
+2 bad input, 3 a defect of neuroemu, 130 interrupted by Ctrl-C."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -42,32 +42,39 @@ LimitOption = Annotated[int | None, typer.Option("--samples", min=1, help="Use o
 FloatOption = Annotated[
     int, typer.Option("--compare-samples", min=0, help="Samples compared with the float network; 0 compares none.")
 ]
+ProbeOption = Annotated[
+    list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
+]
+ProbeOption = Annotated[
+    list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
+]
 PartitionerOption = Annotated[str | None, typer.Option("--partitioner", help="How populations are split over cores.")]
 PlacerOption = Annotated[str | None, typer.Option("--placer", help="How cores are placed on the mesh.")]
 
 _DEFAULT_COMPARED = 1000
+INTERRUPTED = 130
+"""Exit code after Ctrl-C; what was complete by then is reported and written."""
 
 
-def main() -> None:
-    """Entry point of the ``neuroemu`` command."""
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the ``neuroemu`` command; with --json, errors are JSON on stdout as well."""
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
     try:
-        outcome = app(standalone_mode=False)
+        outcome = app(given, prog_name="neuroemu", standalone_mode=False)
         sys.exit(outcome if isinstance(outcome, int) else 0)  # typer hands an Exit back as its code
     except NeuroemuError as error:
-        _print_error(error)
-        sys.exit(error.exit_code)
+        _fail(error.findings, error.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        _note("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        stopped = Finding("NE6008", "interrupted before there was anything to keep; nothing was written")
+        _fail((stopped,), INTERRUPTED, as_json)
     except Exception as error:  # noqa: BLE001  # the last resort: a defect must not end in a traceback
-        if _is_usage_error(error):
+        if not _is_usage_error(error):
+            _fail((_defect(error),), 3, as_json)
+        if not as_json and type(error).__name__ == "NoArgsIsHelpError":
             error.show()  # type: ignore[attr-defined]
             sys.exit(2)
-        _print_defect(error)
-        sys.exit(3)
+        _fail((_misunderstood(error),), 2, as_json)
 
 
 @app.callback(invoke_without_command=True)
@@ -95,9 +102,8 @@ def check(
     """Read and validate a network; with --chip, say whether it fits and, if not, what to change."""
     from neuroemu import verbs
 
-    with _json_errors(as_json):
-        network = verbs.load_checked(file, dialect, dt)
-        verdict = verbs.check(network, file, chip, partitioner=partitioner, placer=placer, seed=seed)
+    network = verbs.load_checked(file, dialect, dt)
+    verdict = verbs.check(network, file, chip, partitioner=partitioner, placer=placer, seed=seed)
     if out is not None:
         verbs.write_file(out, verdict.to_json().encode())
     if as_json:
@@ -119,6 +125,8 @@ def deploy(
     placer: PlacerOption = None,
     samples: LimitOption = None,
     compare_samples: FloatOption = _DEFAULT_COMPARED,
+    probe: ProbeOption = None,
+    probe: ProbeOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -126,7 +134,7 @@ def deploy(
     """Put a network on a chip, run samples on it, and report fit, accuracy, latency, energy and what limits it."""
     from neuroemu import verbs
 
-    with _json_errors(as_json), _progress(quiet) as progress, verbs.Output(out) as output:
+    with _progress(quiet) as progress, verbs.Output(out) as output:
         network = verbs.load_checked(file, dialect, dt)
         report = verbs.deploy_and_report(
             network,
@@ -138,6 +146,7 @@ def deploy(
             placer=placer,
             most_samples=samples,
             compared=compare_samples,
+            probes=probe or (),
             seed=seed,
             progress=progress,
             note=None if quiet else _note,
@@ -151,6 +160,7 @@ def run(
     samples_file: Annotated[Path, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")],
     out: OutOption = None,
     samples: LimitOption = None,
+    probe: ProbeOption = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of chip noise instead of the program's.")
     ] = None,
@@ -160,12 +170,13 @@ def run(
     """Run a deployed program; needs no network file."""
     from neuroemu import verbs
 
-    with _json_errors(as_json), _progress(quiet) as progress, verbs.Output(out) as output:
+    with _progress(quiet) as progress, verbs.Output(out) as output:
         report = verbs.run_and_report(
             program,
             samples_file,
             output,
             most_samples=samples,
+            probes=probe or (),
             seed=seed,
             progress=progress,
             note=None if quiet else _note,
@@ -183,10 +194,9 @@ def report_command(
     """Show a saved report on the terminal or turn it into an HTML page."""
     from neuroemu import verbs
 
-    with _json_errors(as_json):
-        report = verbs.read_report(file)
-        if html is not None:
-            verbs.write_file(html, verbs.html_page(report))
+    report = verbs.read_report(file)
+    if html is not None:
+        verbs.write_file(html, verbs.html_page(report))
     _show(report, as_json, quiet, None)
 
 
@@ -207,7 +217,7 @@ def compare(
     """Deploy one network on several chips and show them side by side."""
     from neuroemu import verbs
 
-    with _json_errors(as_json), _progress(quiet) as progress:
+    with _progress(quiet) as progress:
         comparison = verbs.compare_chips(
             file,
             [name.strip() for name in chips.split(",") if name.strip()],
@@ -243,10 +253,9 @@ def verify(
     from neuroemu.verify import verify_paths
 
     show: Callable[[str], None] | None = None if as_json or quiet else typer.echo
-    with _json_errors(as_json):
-        outcome = verify_paths(paths or [], on_case=show)
-        if out is not None:
-            verbs.write_file(out, outcome.to_json().encode())
+    outcome = verify_paths(paths or [], on_case=show)
+    if out is not None:
+        verbs.write_file(out, outcome.to_json().encode())
     typer.echo(outcome.to_json() if as_json else outcome.last_line, nl=not as_json)
     raise typer.Exit(outcome.exit_code(strict))
 
@@ -261,8 +270,7 @@ def explain(
 
     from neuroemu.explain import explain as look_up
 
-    with _json_errors(as_json):
-        entry = look_up(code)
+    entry = look_up(code)
     typer.echo(json.dumps(entry.to_dict(), indent=1) if as_json else str(entry))
 
 
@@ -273,8 +281,7 @@ def chips_list(as_json: JsonOption = False) -> None:
 
     from neuroemu.spec import list_chips
 
-    with _json_errors(as_json):
-        found = list_chips()
+    found = list_chips()
     if as_json:
         rows = [{"name": chip.name, "title": chip.title, "family": chip.family} for chip in found]
         typer.echo(json.dumps(rows, indent=1))
@@ -294,8 +301,7 @@ def chips_show(
     from neuroemu import verbs
     from neuroemu.spec import load_chip
 
-    with _json_errors(as_json):
-        chip = load_chip(name)
+    chip = load_chip(name)
     if as_json:
         typer.echo(json.dumps(chip.to_dict(), indent=1, sort_keys=True))
     else:
@@ -390,48 +396,40 @@ def _progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None
         yield start
 
 
-@contextmanager
-def _json_errors(as_json: bool) -> Iterator[None]:
-    """With --json, errors are JSON on stdout as well."""
-    try:
-        yield
-    except NeuroemuError as error:
-        if not as_json:
-            raise
+def _fail(findings: Sequence[Finding], exit_code: int, as_json: bool) -> NoReturn:
+    """Tell what went wrong and leave."""
+    if as_json:
         import json
 
-        document = {
-            "schema": "neuroemu.error/1",
-            "exit_code": error.exit_code,
-            "findings": [finding.to_dict() for finding in error.findings],
-        }
+        plain = [finding.to_dict() for finding in findings]
+        document = {"schema": "neuroemu.error/1", "exit_code": exit_code, "findings": plain}
         typer.echo(json.dumps(document, indent=1))
-        raise typer.Exit(error.exit_code) from None
-
-
-def _print_error(error: NeuroemuError) -> None:
-    for finding in error.findings:
+        sys.exit(exit_code)
+    for finding in findings:
         _note(str(finding))
-    codes = sorted({finding.code for finding in error.findings})
-    _note(f"{len(error.findings)} problem{'s' if len(error.findings) != 1 else ''}; more: neuroemu explain {codes[0]}")
+    first = min(finding.code for finding in findings)
+    _note(f"{len(findings)} problem{'s' if len(findings) != 1 else ''}; more: neuroemu explain {first}")
+    sys.exit(exit_code)
 
 
-def _print_defect(error: Exception) -> None:
+def _defect(error: Exception) -> Finding:
     import traceback
 
     if os.environ.get("NEUROEMU_DEBUG"):
         traceback.print_exc()
     last = traceback.extract_tb(error.__traceback__)[-1]
-    _note(
-        str(
-            Finding(
-                "NE9000",
-                f"this is a defect of neuroemu {__version__}: {type(error).__name__}: {error} ({Path(last.filename).name}:"
-                f"{last.lineno})",
-                fixes=("report it with the command you ran", "set NEUROEMU_DEBUG=1 to see the whole trace"),
-            )
-        )
+    return Finding(
+        "NE9000",
+        f"this is a defect of neuroemu {__version__}: {type(error).__name__}: {error} ({Path(last.filename).name}:"
+        f"{last.lineno})",
+        fixes=("report it with the command you ran", "set NEUROEMU_DEBUG=1 to see the whole trace"),
     )
+
+
+def _misunderstood(error: Any) -> Finding:
+    """A verb, option or value that the command line does not know."""
+    verb = error.ctx.command_path if getattr(error, "ctx", None) is not None else "neuroemu"
+    return Finding("NE6013", " ".join(error.format_message().split()), fixes=(f"{verb} --help",))
 
 
 def _is_usage_error(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,7 @@ class Run:
         samples, ticks: samples presented and ticks of input per sample.
         period: chip ticks per sample, ``ticks`` plus the lag of the last layer.
         recording: raw spikes and probes.
+        probed: populations whose states were recorded, in the order of the recording's columns.
         describe: builds the report document; a run of a deployment knows the network, one of a bare program its symbols.
     """
 
@@ -48,6 +49,7 @@ class Run:
     period: int
     recording: Recording
     costs: CostReport
+    probed: tuple[str, ...]
     describe: Describe
 
     def report(self, labels: ArrayLike | None = None, compared: int = MOST_COMPARED) -> Report:
@@ -95,9 +97,17 @@ class Run:
 
     def membranes(self, population: str) -> NDArray[np.int32]:
         """Membranes of a probed population in chip units, int32 (samples, ticks, size), aligned with the network."""
+        return self.state(population, self.booted.membrane)
+
+    def state(self, population: str, name: str) -> NDArray[np.int32]:
+        """A recorded state (``u``, ``v``, ...) of a probed population, int32 (samples, ticks, size), network steps.
+
+        Raises:
+            KeyError: the population was not probed or the chip has no such state.
+        """
         symbol = self.booted.symbols.population(population)
         columns = self._probed_columns(population)
-        values = self.recording.probes[self.booted.membrane][:, columns]
+        values = self.recording.probes[name][:, columns]
         whole = np.zeros((self.samples * self.period, symbol.size), np.int32)
         whole[: values.shape[0]] = values
         by_sample = whole.reshape(self.samples, self.period, symbol.size)
@@ -134,12 +144,12 @@ class Run:
 
     def _probed_columns(self, population: str) -> Int64:
         start = 0
-        for symbol in self.populations:
-            if not symbol.spiking:
-                if symbol.name == population:
-                    return np.arange(start, start + symbol.size)
-                start += symbol.size
-        raise KeyError(f"{population} is not probed")
+        for name in self.probed:
+            size = self.booted.symbols.population(name).size
+            if name == population:
+                return np.arange(start, start + size)
+            start += size
+        raise KeyError(f"{population} was not probed; probed: {', '.join(self.probed) or 'nothing'}")
 
 
 class Machine:
@@ -177,6 +187,7 @@ class Machine:
         self,
         inputs: ArrayLike | Mapping[str, ArrayLike],
         progress: Progress | None = None,
+        probes: Sequence[str] = (),
         describe: Describe | None = None,
     ) -> Run:
         """Present samples one after the other, each from a clean state.
@@ -184,28 +195,31 @@ class Machine:
         Args:
             inputs: spike counts ``(samples, ticks, *port shape)``, or a mapping port name -> such an array.
             progress: called with (ticks done, ticks in all).
+            probes: populations whose currents and membranes are recorded in every tick (analog outputs always are).
             describe: builds the run's report; by default from what the program's symbols tell.
 
         Raises:
-            BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts.
+            BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6008 for
+                an unknown population to probe.
         """
         booted = self.family.boot(self.program)
         counts = _checked_inputs(booted, inputs)
         samples, ticks = next(iter(counts.values())).shape[:2]
         lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
         period = ticks + lag
-        analog = [booted.neurons_of[symbol.name] for symbol in booted.symbols.populations if not symbol.spiking]
+        probed = _probed(booted, probes)
+        columns = [booted.neurons_of[name] for name in probed]
         recording = run_ticks(
             booted.engine,
             _stimulus(booted, counts, samples, ticks, period),
             samples * period,
             reset_period=period,
-            probe=np.concatenate(analog) if analog else None,
+            probe=np.concatenate(columns) if columns else None,
             meter=booted.meter,
             progress=progress,
         )
         costs = self.family.costs(booted, samples)
-        return Run(booted, samples, ticks, period, recording, costs, describe or self._describe)
+        return Run(booted, samples, ticks, period, recording, costs, probed, describe or self._describe)
 
     def _describe(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
         """Report of a bare program: no network to compare with."""
@@ -218,6 +232,17 @@ class Machine:
             run=run,
             labels=labels,
         )
+
+
+def _probed(booted: Booted, asked: Sequence[str]) -> tuple[str, ...]:
+    """Populations to record, in symbol order: those asked for and every analog one."""
+    known = [symbol.name for symbol in booted.symbols.populations]
+    if unknown := [name for name in asked if name not in known]:
+        raise BadInput(
+            Finding("NE6008", f"there is no population {name!r} to probe", fixes=(f"populations: {', '.join(known)}",))
+            for name in unknown
+        )
+    return tuple(symbol.name for symbol in booted.symbols.populations if symbol.name in asked or not symbol.spiking)
 
 
 def _checked_inputs(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,9 @@ from neuroemu.network.reference import SimulationResult, simulate
 from neuroemu.network.validate import validate
 from neuroemu.report.build import build_report, network_section
 from neuroemu.spec import ChipSpec, load_chip
+
+MOST_COMPARED_BINS = 1 << 28
+"""Bins (sample, tick, neuron) held in memory for the comparison with the float network."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,14 @@ class Deployment:
         """A chip with this program in it."""
         return Machine(self.compiled.program)
 
-    def run(self, inputs: ArrayLike | Mapping[str, ArrayLike], progress: Progress | None = None) -> Run:
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        progress: Progress | None = None,
+        probes: Sequence[str] = (),
+    ) -> Run:
         """Present samples ``(samples, ticks, *shape)`` of spike counts; see :meth:`neuroemu.machine.Machine.run`."""
-        return self.machine.run(inputs, progress, _Description(self, inputs))
+        return self.machine.run(inputs, progress, probes, _Description(self, inputs))
 
     def save(self, path: str | Path) -> None:
         """Write the program file."""
@@ -89,7 +97,8 @@ class _Description:
     inputs: Any
 
     def __call__(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
-        count = min(compared, run.complete_samples)
+        bins = run.ticks * max(sum(symbol.size for symbol in run.populations), 1)
+        count = min(compared, run.complete_samples, max(1, MOST_COMPARED_BINS // bins))
         fidelity = compare_with_float(self.deployment, run, self.inputs, count) if count else None
         return describe(self.deployment, run, fidelity, labels)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -197,6 +197,7 @@ def deploy_and_report(
     placer: str | None = None,
     most_samples: int | None = None,
     compared: int = 0,
+    probes: Sequence[str] = (),
     seed: int = 0,
     progress: StartProgress | None = None,
     note: Note | None = None,
@@ -209,7 +210,7 @@ def deploy_and_report(
     if samples is None:
         run, report = None, describe(deployment)
     else:
-        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"))
+        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
         report = run.report(samples.labels, compared).document
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
@@ -222,6 +223,7 @@ def run_and_report(
     output: Output,
     *,
     most_samples: int | None = None,
+    probes: Sequence[str] = (),
     seed: int | None = None,
     progress: StartProgress | None = None,
     note: Note | None = None,
@@ -232,7 +234,7 @@ def run_and_report(
         machine = machine.with_seed(seed)
     samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
     _tell_compilation(note)
-    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"))
+    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
     report = run.report(samples.labels).document
     if output.folder is not None:
         _write_run(run, report, output)
@@ -288,7 +290,9 @@ def html_page(report: Any) -> bytes:
 
 
 def spikes_file(run: Run) -> bytes:
-    """All spikes and predictions as an .npz: ``POPULATION__sample``, ``__tick`` (chip tick of the sample), ``__neuron``."""
+    """All spikes and predictions as an .npz: ``POPULATION__sample``, ``__tick`` (chip tick of the sample), ``__neuron``;
+    probed populations add ``__u`` and ``__v`` (samples, network ticks, size).
+    """
     from io import BytesIO
 
     arrays: dict[str, Any] = {"predictions": run.predictions().astype(np.int32)}
@@ -298,8 +302,9 @@ def spikes_file(run: Run) -> bytes:
         arrays[f"{symbol.name}__tick"] = tick.astype(np.int32)
         arrays[f"{symbol.name}__neuron"] = neuron.astype(np.int32)
         arrays[f"{symbol.name}__tick_offset"] = np.int32(symbol.tick_offset)
-        if not symbol.spiking:
-            arrays[f"{symbol.name}__membrane"] = run.membranes(symbol.name)
+        if symbol.name in run.probed:
+            for state in run.recording.probes:
+                arrays[f"{symbol.name}__{state}"] = run.state(symbol.name, state)
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
