@@ -126,7 +126,6 @@ def deploy(
     samples: LimitOption = None,
     compare_samples: FloatOption = _DEFAULT_COMPARED,
     probe: ProbeOption = None,
-    probe: ProbeOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
