@@ -45,9 +45,6 @@ FloatOption = Annotated[
 ProbeOption = Annotated[
     list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
 ]
-ProbeOption = Annotated[
-    list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
-]
 PartitionerOption = Annotated[str | None, typer.Option("--partitioner", help="How populations are split over cores.")]
 PlacerOption = Annotated[str | None, typer.Option("--placer", help="How cores are placed on the mesh.")]
 
@@ -66,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     except NeuroemuError as error:
         _fail(error.findings, error.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        stopped = Finding("NE6008", "interrupted before there was anything to keep; nothing was written")
+        stopped = Finding("NE6014", "interrupted before there was anything to keep; nothing was written")
         _fail((stopped,), INTERRUPTED, as_json)
     except Exception as error:  # noqa: BLE001  # the last resort: a defect must not end in a traceback
         if not _is_usage_error(error):
