@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.errors import BadInput, Finding
+from neuroemu.formats.hdf5_guard import check_heaps, check_string_lengths
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 MOST_BYTES = 2**31
@@ -28,6 +29,7 @@ SMALL_BYTES = 2**16
 MOST_NODES = 100_000
 DEEPEST = 16
 LONGEST_NAME = 1024
+LONGEST_TEXT = 4 * LONGEST_NAME
 _EDGES_AT_ONCE = 64
 
 Edge = tuple[str, str]
@@ -61,6 +63,7 @@ def read_nir_file(path: Path, fields_of_type: Mapping[str, tuple[str, ...]]) -> 
     """
     try:
         size = path.stat().st_size
+        check_heaps(path)
         with h5py.File(path, "r", locking=False) as file:
             reader = _Reader(path, size, fields_of_type)
             raw = reader.read(file)
@@ -191,6 +194,7 @@ class _Reader:
             message = f"declares {_human(declared)} (shape {dataset.shape}) but the file stores {_human(stored)} of it"
             self._refuse("NE1004", message, place, "the file is damaged or hostile: export it again")
             return False
+        check_string_lengths(dataset, self.path, LONGEST_TEXT)
         self.allocated += declared
         if self.allocated > MOST_BYTES:
             message = f"with {_human(declared)} here the arrays exceed the limit of {_human(MOST_BYTES)}"

@@ -304,3 +304,68 @@ def test_missing_file_suggests_the_one_beside_it(tmp_path):
     assert finding.code == "NE1001" and "does not exist" in finding.fixes[0]
     (finding,) = findings_of(tmp_path)
     assert finding.code == "NE1001"
+
+
+# ---- faults HDF5 itself does not survive -----------------------------------------------------------------------------
+
+
+def altered(path, position, value):
+    content = bytearray(path.read_bytes())
+    content[position : position + len(value)] = value
+    path.write_bytes(content)
+    return path
+
+
+def test_heap_object_with_an_overflowing_size_does_not_hang(chain):
+    path = chain((2,), lif())
+    heap = path.read_bytes().find(b"GCOL")
+    (finding,) = findings_of(altered(path, heap + 16 + 8, b"\xf1" + b"\xff" * 7))
+    assert finding.code == "NE1003" and "heap object" in finding.message
+
+
+def test_heap_that_reaches_beyond_the_file_is_refused(chain):
+    path = chain((2,), lif())
+    heap = path.read_bytes().find(b"GCOL")
+    (finding,) = findings_of(altered(path, heap + 8, (2**40).to_bytes(8, "little")))
+    assert finding.code == "NE1003" and "claims 1099511627776 bytes" in finding.message
+
+
+def test_string_of_four_gigabytes_is_refused_before_it_is_allocated(chain):
+    path = chain((2,), lif())
+    with h5py.File(path) as file:
+        reference = file["node/nodes/n0/type"].id.get_offset()
+    (finding,) = findings_of(altered(path, reference, b"\xff\xff\xff\xff"))
+    assert finding.code == "NE1003" and "4294967295 bytes" in finding.message
+
+
+@pytest.mark.parametrize("options", [{"chunks": (1, 2)}, {"chunks": (2, 2), "compression": "gzip"}])
+def test_chunked_names_are_read_and_their_lengths_checked(chain, options):
+    path = chain((2,), lif())
+    with h5py.File(path, "a") as file:
+        names = np.array([["input", "n0"], ["n0", "output"]], dtype=object)
+        del file["node/edges"]
+        file["node"].create_dataset("edges", data=names, dtype=h5py.string_dtype(), **options)
+    assert load(path).outputs == ("n0",)
+    with h5py.File(path, "a") as file:
+        names[1, 1] = "x" * 10_000
+        file["node/edges"][...] = names
+    (finding,) = findings_of(path)
+    assert finding.code == "NE1003" and "10000 bytes" in finding.message
+
+
+def test_names_behind_other_filters_are_refused(chain):
+    path = chain((2,), lif())
+    with h5py.File(path, "a") as file:
+        names = np.array([["input", "n0"], ["n0", "output"]], dtype=object)
+        del file["node/edges"]
+        kind = h5py.string_dtype()
+        file["node"].create_dataset("edges", data=names, dtype=kind, chunks=(2, 2), compression="lzf", shuffle=True)
+    (finding,) = findings_of(path)
+    assert finding.code == "NE1003" and "unusual filters" in finding.message
+
+
+def test_tiny_and_unusual_files_are_refused(tmp_path, chain):
+    tiny = tmp_path / "tiny.nir"
+    tiny.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 20)
+    assert "shorter" in findings_of(tiny)[0].message
+    assert "4 and 8" in findings_of(altered(chain((2,), lif()), 13, b"\x04"))[0].message
