@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -198,6 +201,9 @@ class Machine:
             probes: populations whose currents and membranes are recorded in every tick (analog outputs always are).
             describe: builds the run's report; by default from what the program's symbols tell.
 
+        Ctrl-C ends the run with the chunk of ticks under way and keeps what was done (``Run.interrupted``); a second one
+        raises KeyboardInterrupt at once.
+
         Raises:
             BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6008 for
                 an unknown population to probe.
@@ -209,16 +215,18 @@ class Machine:
         period = ticks + lag
         probed = _probed(booted, probes)
         columns = [booted.neurons_of[name] for name in probed]
-        recording = run_ticks(
-            booted.engine,
-            _stimulus(booted, counts, samples, ticks, period),
-            samples * period,
-            reset_period=period,
-            probe=np.concatenate(columns) if columns else None,
-            meter=booted.meter,
-            progress=progress,
-        )
-        costs = self.family.costs(booted, samples)
+        stimulus = _stimulus(booted, counts, samples, ticks, period)
+        with _interrupt_at_chunk_ends(progress) as careful:
+            recording = run_ticks(
+                booted.engine,
+                stimulus,
+                samples * period,
+                reset_period=period,
+                probe=np.concatenate(columns) if columns else None,
+                meter=booted.meter,
+                progress=careful,
+            )
+        costs = self.family.costs(booted, -(-recording.ticks // period))
         return Run(booted, samples, ticks, period, recording, costs, probed, describe or self._describe)
 
     def _describe(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
@@ -232,6 +240,34 @@ class Machine:
             run=run,
             labels=labels,
         )
+
+
+@contextmanager
+def _interrupt_at_chunk_ends(progress: Progress | None) -> Iterator[Progress]:
+    """A progress callback that hands a Ctrl-C on between chunks only, so that counters and spikes tell of the same ticks."""
+    pressed = False
+
+    def press(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    def careful(done: int, total: int) -> None:
+        if progress is not None:
+            progress(done, total)
+        if pressed and done < total:
+            raise KeyboardInterrupt
+
+    watched = threading.current_thread() is threading.main_thread()
+    if not watched or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield careful
+        return
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield careful
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _probed(booted: Booted, asked: Sequence[str]) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def build_report(
         "run": None if run is None else _run_section(run),
         "accuracy": None if run is None or labels is None else _accuracy_section(run, fidelity, labels),
         "fidelity": None if fidelity is None else _fidelity_section(fidelity),
-        "cost": None if run is None else _cost_section(run.costs, max(run.complete_samples, 1), chip),
+        "cost": None if run is None else _cost_section(run.costs, run.recording.ticks / run.period or 1.0, chip),
         "limit": _limit(mapping, costs, None if run is None else run.complete_samples),
     }
 
@@ -292,11 +292,12 @@ def _fidelity_section(fidelity: Fidelity) -> list[dict[str, Any]]:
     return rows
 
 
-def _cost_section(costs: CostReport, samples: int, chip: Any) -> dict[str, Any]:
-    return {"default_set": costs.sets[0].name, "sets": [_set_section(item, samples, chip) for item in costs.sets]}
+def _cost_section(costs: CostReport, inferences: float, chip: Any) -> dict[str, Any]:
+    """Every cost set; ``inferences`` counts the started part of an interrupted sample as a fraction."""
+    return {"default_set": costs.sets[0].name, "sets": [_set_section(item, inferences, chip) for item in costs.sets]}
 
 
-def _set_section(item: SetReport, samples: int, chip: Any) -> dict[str, Any]:
+def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any]:
     ticks = item.tick_time_s.shape[0]
     return {
         "name": item.name,
@@ -306,9 +307,9 @@ def _set_section(item: SetReport, samples: int, chip: Any) -> dict[str, Any]:
             "total_j": item.energy.value,
             "low_j": item.energy.low,
             "high_j": item.energy.high,
-            "per_inference_j": item.energy.value / samples,
-            "per_inference_low_j": item.energy.low / samples,
-            "per_inference_high_j": item.energy.high / samples,
+            "per_inference_j": item.energy.value / inferences,
+            "per_inference_low_j": item.energy.low / inferences,
+            "per_inference_high_j": item.energy.high / inferences,
             "lines": [
                 {
                     "name": line.name,
@@ -324,9 +325,9 @@ def _set_section(item: SetReport, samples: int, chip: Any) -> dict[str, Any]:
         },
         "time": {
             "total_s": item.time.value,
-            "per_inference_s": item.time.value / samples,
-            "low_s": item.time.low / samples,
-            "high_s": item.time.high / samples,
+            "per_inference_s": item.time.value / inferences,
+            "low_s": item.time.low / inferences,
+            "high_s": item.time.high / inferences,
             "per_tick_mean_s": float(item.tick_time_s.mean()) if ticks else None,
             "per_tick_max_s": float(item.tick_time_s.max()) if ticks else None,
             "lines": [
