@@ -252,6 +252,7 @@ def advance(
             last = segments.last[segment]
             if local_tick < segments.bias_start[segment]:
                 drive[first:last] = 0
+                noise[first:last] = 0
             elif segments.noise_target[segment] > 0:
                 _drive_with_noise(drive, noise, bias, segments, segment, noise_key, seed, tick)
             elif local_tick == segments.bias_start[segment] or row == 0:
