@@ -111,7 +111,7 @@ class LayerRounding:
 
 @dataclass(frozen=True)
 class LoweredNetwork:
-    """A network in chip integers, what rounding did to it, and its float twin with the rounded numbers."""
+    """A network in chip integers, what rounding did to it, and its float twin with the rounded numbers in chip units."""
 
     ports: tuple[HostPort, ...]
     populations: tuple[LoweredPopulation, ...]
@@ -199,7 +199,11 @@ def fixed_arithmetic(chip: Any) -> Iterator[Finding]:
                 "NE3012",
                 f"the chip file sets {name} to {declared}; the loihi family computes with {value} and nothing else",
                 f"chip {chip.name}",
-                (f"set arithmetic.{name} to {value}", "change limits, timing or energy instead of the arithmetic"),
+                (
+                    f"set arithmetic.{name} to {value}",
+                    "change limits, timing or energy instead of the arithmetic",
+                    "write a chip family of your own for other widths",
+                ),
             )
 
 
@@ -247,11 +251,18 @@ class _Layer:
             return np.ones(size)
         above_reset = neuron.threshold - neuron.reset_value
         if np.any(above_reset <= 0):
+            worst = int(np.argmin(above_reset))
+            lacking, reset = -float(above_reset[worst]), float(neuron.reset_value[worst])
             self._note(
                 "NE3001",
                 "error",
-                f"the threshold of {int(np.sum(above_reset <= 0))} neurons is not above their reset value",
-                ("raise the threshold or lower v_reset",),
+                f"the threshold of {int(np.sum(above_reset <= 0))} neurons is not above their reset value; neuron {worst} "
+                f"lacks {lacking:g}",
+                (
+                    f"raise the threshold above {reset:g}",
+                    f"lower v_reset below {float(neuron.threshold[worst]):g}",
+                    "train with v_reset = 0 and a positive threshold",
+                ),
             )
             return np.ones(size)
         if np.any(neuron.reset_value != 0):
@@ -303,6 +314,7 @@ class _Layer:
         self, offsets: dict[str, int]
     ) -> tuple[LoweredPopulation, list[LoweredProjection], LayerRounding, Population, list[Projection]]:
         """Choose the scale, round, and build the float twin."""
+        self._check_state_rules()
         self._check_reset_rules()
         weights = self._weights()
         drive = self._drive()
@@ -318,6 +330,8 @@ class _Layer:
         for projection, structure in weights:
             exponent, sign_mode = _weight_format(structure, units)
             apart = sign_mode == MIXED and self._room_for_two_lists(structure)
+            if apart or sign_mode != MIXED:
+                exponent = max(exponent, 0)
             mantissas, clipped = _rounded(structure, units, exponent, sign_mode, step=1.0 if apart else None)
             errors.add(structure, mantissas, units, exponent, clipped)
             is_constant = projection.source not in self.network.populations
@@ -337,9 +351,9 @@ class _Layer:
                 for mode, part in stored
             )
             if is_constant:
-                constant = _chip_bias(mantissas, exponent, units)
+                constant = _chip_bias(mantissas, exponent)
             else:
-                factor = np.full(self.population.size, 2.0**exponent * 64 / units)
+                factor = np.full(self.population.size, 2.0**exponent * 64)
                 twins.append(replace(projection, stages=(_scaled(mantissas, factor),), bias=None))
         if any(part.sign_mode != MIXED for part in lowered) and len(lowered) > len(weights):
             self.remarks.append(
@@ -349,6 +363,28 @@ class _Layer:
         if constant is not None and twins:
             twins[0] = replace(twins[0], bias=constant)
         return population, lowered, rounding, twin, twins
+
+    def _check_state_rules(self) -> None:
+        """What the membrane and current of the network do and the chip's cannot."""
+        neuron = self.neuron
+        if neuron.min_v is not None:
+            self._note(
+                "NE3009",
+                "warning",
+                f"keeps the membrane above {neuron.min_v:g}; the chip's membrane goes down to its register's lower end",
+                ("train without a lower bound (Sinabs: min_v_mem=None)", "compare the divergence report below"),
+            )
+            self.remarks.append("lower bound of the membrane left out")
+        for name, decay in (("membrane", neuron.membrane_decay), ("current", neuron.current_decay)):
+            if decay is not None and np.any(decay < 0.0):
+                self._note(
+                    "NE3013",
+                    "warning",
+                    f"the {name} of {int(np.sum(decay < 0.0))} neurons changes sign in every step (factor "
+                    f"{float(decay.min()):.4g}); the chip keeps nothing of it instead",
+                    ("use a time constant not shorter than the step", "use the dialect's exponential decay"),
+                )
+                self.remarks.append(f"negative {name} decay factor replaced by none")
 
     def _check_reset_rules(self) -> None:
         neuron = self.neuron
@@ -365,7 +401,7 @@ class _Layer:
                 ),
             )
             self.remarks.append("soft reset replaced by reset to zero")
-        if neuron.reset == "none":
+        if neuron.reset == "none" and np.any(neuron.membrane_decay != 0.0):
             self._note(
                 "NE3004", "warning", "never resets; Loihi 1 resets to 0 on a spike", ("use a threshold with reset",)
             )
@@ -386,13 +422,19 @@ class _Layer:
                 ("train with single spikes per step", "raise the threshold or run more, finer steps"),
             )
             self.remarks.append("several spikes per step replaced by at most one")
-        if neuron.refractory_ticks + 1 > int(self.chip.arithmetic.refractory_max.value):
+        longest = int(self.chip.arithmetic.refractory_max.value) - 1
+        if neuron.refractory_ticks > longest:
+            coarser = -(-neuron.refractory_ticks // longest)
             self._note(
                 "NE3007",
                 "error",
-                f"refractory period of {neuron.refractory_ticks} ticks exceeds "
-                f"{int(self.chip.arithmetic.refractory_max.value) - 1}",
-                ("shorten the refractory period",),
+                f"refractory period of {neuron.refractory_ticks} ticks exceeds the register's {longest} by "
+                f"{neuron.refractory_ticks - longest}",
+                (
+                    f"shorten the refractory period to {longest} ticks",
+                    f"use a step {coarser} times as long ({coarser * self.network.dt_s:g} s)",
+                    "replace the pause by inhibition of the neuron by itself",
+                ),
             )
 
     def _choose_threshold(self, structures: list[Dense | Sparse | Conv2d], drive: FloatArray) -> tuple[int, int]:
@@ -510,14 +552,14 @@ class _Layer:
             refractory=neuron.refractory_ticks + 1,
             scale=units / self.unit,
         )
-        twin_threshold = None if neuron.threshold is None else np.full(size, register * 64 / units)
+        twin_threshold = None if neuron.threshold is None else np.full(size, register * 64.0)
         twin = Population(
             self.population.name,
             self.population.shape,
             Neuron(
                 membrane_decay=(one - membrane_decay) / one,
                 input_gain=np.ones(size),
-                leak_input=(mantissa << exponent) / units,
+                leak_input=(mantissa << exponent).astype(np.float64),
                 threshold=twin_threshold,
                 reset_value=np.zeros(size),
                 current_decay=None if neuron.current_decay is None else (one - 1 - current_decay) / one,
@@ -591,10 +633,10 @@ def _constant_projection(population: Population) -> Projection:
     return Projection(f"bias:{population.name}", f"bias:{population.name}", population.name, ())
 
 
-def _chip_bias(mantissas: Dense | Sparse | Conv2d, exponent: int, units: int) -> FloatArray:
-    """What an always-firing source adds per tick, in shares of the threshold."""
+def _chip_bias(mantissas: Dense | Sparse | Conv2d, exponent: int) -> FloatArray:
+    """What an always-firing source adds per tick, in chip units."""
     assert isinstance(mantissas, Dense)
-    return np.asarray(mantissas.weight[:, 0] * 2.0**exponent * 64 / units)
+    return np.asarray(mantissas.weight[:, 0] * 2.0**exponent * 64)
 
 
 def _by_sign(mantissas: Dense | Sparse | Conv2d) -> tuple[tuple[int, Dense | Sparse | Conv2d], ...]:
@@ -657,10 +699,13 @@ def _row_scaled(weight: sp.csr_array, factor: FloatArray) -> sp.csr_array:
 
 
 def _exponent_for(largest: float) -> int:
-    """Smallest weight exponent with which ``largest`` (in 64s) still fits the mantissa."""
+    """Smallest weight exponent with which ``largest`` (in 64s) still fits the mantissa.
+
+    Not below -1, since the chip cuts every weight down to a multiple of 64; mixed mantissas are even, so -1 cuts nothing.
+    """
     if largest <= 0:
         return 0
-    return int(np.clip(np.ceil(np.log2(largest / 254.0) - 1e-12), -8, 7))
+    return int(np.clip(np.ceil(np.log2(largest / 254.0) - 1e-12), -1, 7))
 
 
 def _weight_format(structure: Dense | Sparse | Conv2d, units: int) -> tuple[int, int]:
@@ -724,6 +769,8 @@ def _delay_findings(network: Network, projections: list[LoweredProjection], long
     findings = []
     for projection in projections:
         where = f"projection {projection.name}"
+        own = _longest_own_delay(projection.structure)
+        needed = projection.delay + own
         if projection.late_ticks:
             findings.append(
                 Finding(
@@ -735,14 +782,25 @@ def _delay_findings(network: Network, projections: list[LoweredProjection], long
                     "warning",
                 )
             )
-        elif projection.delay > longest:
+        if needed > longest:
             findings.append(
                 Finding(
                     "NE3011",
-                    f"needs a synaptic delay of {projection.delay} ticks, {projection.delay - longest} more than the "
-                    f"{longest} the chip has",
+                    f"needs a synaptic delay of {needed} ticks, {needed - longest} more than the {longest} the chip has",
                     where,
-                    ("shorten the delay or the skip connection",),
+                    (
+                        f"shorten the delays of its synapses from {own} to {longest - projection.delay} ticks"
+                        if own and projection.delay <= longest
+                        else f"shorten the delay or the paths beside it by {needed - longest} ticks",
+                        f"relay the spikes through {-(-(needed + 1) // (longest + 1)) - 1} extra population(s)",
+                        f"use a step {-(-needed // longest)} times as long",
+                    ),
                 )
             )
-    return findings
+    return list(dict.fromkeys(findings))
+
+
+def _longest_own_delay(structure: Dense | Sparse | Conv2d) -> int:
+    """Largest delay that synapses have besides their projection's."""
+    delay = structure.delay if isinstance(structure, Sparse) else None
+    return 0 if delay is None or not delay.size else int(delay.max())
