@@ -118,7 +118,11 @@ def cut(network: LoweredNetwork, limits: CoreLimits, partitioner: str, seed: int
             "NE4101",
             f"no cut found in {_ROUNDS} rounds that keeps the output axons of {', '.join(sorted(dirty))} within "
             f"{limits.output_axons} per core",
-            fixes=("reduce the fan-out of these populations", "use a chip with more output axons per core"),
+            fixes=(
+                "reduce the fan-out of these populations",
+                "make the populations that they feed smaller, so that these take fewer cores",
+                f"use a chip with more than {limits.output_axons} output axons per core",
+            ),
         )
     )
 
@@ -154,7 +158,11 @@ def _tighten(
                     f"one neuron needs {heaviest} output axons, {heaviest - limits.output_axons} more than the "
                     f"{limits.output_axons} of a core",
                     f"population {name}",
-                    ("split its targets into fewer cores", "relay the spikes through an extra population"),
+                    (
+                        f"let it feed at most {limits.output_axons} cores: make its targets smaller or fewer",
+                        f"relay the spikes through {-(-heaviest // limits.output_axons)} extra populations",
+                        f"use a chip with {heaviest} output axons per core",
+                    ),
                 )
             )
         most[name] = max(1, min(largest - 1, largest * limits.output_axons // worst))
@@ -261,13 +269,17 @@ def _tile_use(
         structure = projection.structure
         if not isinstance(structure, Conv2d):
             axons += structure.n_in
-            bits += structure.n_in * int(list_bits(tile[0] * tile[1] * tile[2], sparse_format(projection, 1024)))
+            bits += structure.n_in * int(
+                list_bits(tile[0] * tile[1] * tile[2], sparse_format(projection, tile[0] * tile[1] * tile[2]))
+            )
             continue
         rows = [_AxisTaps(structure, 0, first, min(first + tile[0], height)) for first in range(0, height, tile[0])]
         columns = [_AxisTaps(structure, 1, first, min(first + tile[1], width)) for first in range(0, width, tile[1])]
         per_group = structure.weight.shape[0] // structure.groups
         length = min(tile[2], per_group)
-        groups_met = min(structure.groups, -(-tile[2] // per_group) + (1 if tile[2] % per_group else 0))
+        groups_met = min(
+            structure.groups, -(-tile[2] // per_group) + (1 if tile[2] % per_group and per_group % tile[2] else 0)
+        )
         lists_per_pattern = groups_met * structure.weight.shape[1]
         synapse_format = sparse_format(projection, tile[0] * tile[1] * tile[2])
         axons += max(row.touched.shape[0] for row in rows) * max(column.touched.shape[0] for column in columns)
@@ -410,7 +422,11 @@ def _refuse_memory(population: LoweredPopulation, bits: int, limits: CoreLimits)
                 f"the synapses of a single neuron need {bits} bits, {bits - limits.synapse_memory_bits} more than the "
                 f"{limits.synapse_memory_bits} bits of a core's synapse memory",
                 f"population {population.name}",
-                ("prune synapses or use fewer weight bits", "split the layer's inputs over two populations"),
+                (
+                    f"prune at least {100 - 100 * limits.synapse_memory_bits // bits} % of each neuron's synapses",
+                    f"split the layer's inputs over {-(-bits // limits.synapse_memory_bits)} populations",
+                    f"use a chip with {-(-bits // 8192)} KiB of synapse memory per core",
+                ),
             )
         )
 
