@@ -147,7 +147,8 @@ def deploy(
             progress=progress,
             note=None if quiet else _note,
         )
-    _show(report, as_json, quiet, out)
+    _show(report, as_json, quiet, str(output))
+    raise typer.Exit(INTERRUPTED if verbs.interrupted(report) else 0)
 
 
 @app.command()
@@ -177,7 +178,8 @@ def run(
             progress=progress,
             note=None if quiet else _note,
         )
-    _show(report, as_json, quiet, out)
+    _show(report, as_json, quiet, str(output))
+    raise typer.Exit(INTERRUPTED if verbs.interrupted(report) else 0)
 
 
 @app.command("report")
@@ -193,7 +195,7 @@ def report_command(
     report = verbs.read_report(file)
     if html is not None:
         verbs.write_file(html, verbs.html_page(report))
-    _show(report, as_json, quiet, None)
+    _show(report, as_json, quiet)
 
 
 @app.command()
@@ -231,6 +233,8 @@ def compare(
         typer.echo(comparison.to_json(), nl=False)
     elif not quiet:
         comparison.print(_console())
+    if any(verbs.interrupted(report) for report in comparison.reports):
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(0 if comparison.any_fits else 1)
 
 
@@ -315,13 +319,14 @@ def chips_validate(
     from neuroemu.spec import validate_file
 
     findings = validate_file(str(file))
+    errors = errors_in(findings)
     if as_json:
         typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=1))
     else:
         for finding in findings:
             typer.echo(str(finding))
-        typer.echo(f"{file}: {len(errors_in(findings))} errors" if errors_in(findings) else f"{file}: valid")
-    raise typer.Exit(2 if errors_in(findings) else 0)
+        typer.echo(f"{file}: {_counted(len(errors))}" if errors else f"{file}: valid")
+    raise typer.Exit(2 if errors else 0)
 
 
 @chips_app.command("schema")
@@ -337,7 +342,7 @@ def chips_schema() -> None:
 # ---------------------------------------------------------------------------- what the terminal sees
 
 
-def _show(report: Any, as_json: bool, quiet: bool, out: Path | None) -> None:
+def _show(report: Any, as_json: bool, quiet: bool, written: str = "") -> None:
     from neuroemu.report import to_json
 
     if as_json:
@@ -348,8 +353,8 @@ def _show(report: Any, as_json: bool, quiet: bool, out: Path | None) -> None:
     from neuroemu.report.terminal import render
 
     render(report, _console())
-    if out is not None:
-        typer.echo(f"written to {out}: " + ", ".join(sorted(path.name for path in out.iterdir() if path.is_file())))
+    if written:
+        typer.echo(written)
 
 
 def _console() -> Any:
@@ -404,8 +409,12 @@ def _fail(findings: Sequence[Finding], exit_code: int, as_json: bool) -> NoRetur
     for finding in findings:
         _note(str(finding))
     first = min(finding.code for finding in findings)
-    _note(f"{len(findings)} problem{'s' if len(findings) != 1 else ''}; more: neuroemu explain {first}")
+    _note(f"{_counted(len(findings))}; more: neuroemu explain {first}")
     sys.exit(exit_code)
+
+
+def _counted(problems: int) -> str:
+    return f"{problems} problem{'s' if problems != 1 else ''}"
 
 
 def _defect(error: Exception) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,14 +79,23 @@ def deploy(
         file: name of the network's file, for the report.
 
     Raises:
-        BadInput: the network is invalid or the chip file is unusable; all problems at once.
+        BadInput: the network is invalid, the chip file is unusable or an algorithm is unknown (NE6015); all problems at once.
         DoesNotFit: the chip cannot hold or compute the network; every limit with the population and by how much.
     """
     spec = chip if isinstance(chip, ChipSpec) else load_chip(str(chip))
-    if problems := errors_in(validate(network)):
+    if problems := [*errors_in(validate(network)), *_unknown_algorithms(partitioner, placer)]:
         raise BadInput(problems)
     compiled = load_family(spec.family).compile(network, spec, Options(partitioner, placer, seed))
     return Deployment(network, spec, compiled, file)
+
+
+def _unknown_algorithms(partitioner: str | None, placer: str | None) -> Iterator[Finding]:
+    from neuroemu.mapping.partition import PARTITIONERS
+    from neuroemu.mapping.place import PLACERS
+
+    for stage, name, known in (("partitioner", partitioner, PARTITIONERS), ("placer", placer, PLACERS)):
+        if name is not None and name not in known:
+            yield Finding("NE6015", f"there is no {stage} {name!r}", fixes=(f"use one of {', '.join(known)}",))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from errno import ENOTDIR
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +39,23 @@ def load_checked(file: Path, dialect: str = "auto", dt_s: float | None = None) -
     if problems := errors_in(validate(network)):
         raise BadInput(problems)
     return network
+
+
+def grouped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings that say the same of several populations as one, in the order of the first of them."""
+    prefix = "population "
+    places: dict[Finding, list[str]] = {}
+    for finding in findings:
+        anywhere = replace(finding, where="") if finding.where.startswith(prefix) else finding
+        places.setdefault(anywhere, []).append(finding.where.removeprefix(prefix))
+    return tuple(
+        finding if finding.where or names == [""] else replace(finding, where=_populations(names))
+        for finding, names in places.items()
+    )
+
+
+def _populations(names: list[str]) -> str:
+    return f"population{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +110,7 @@ class Verdict:
             kind = "input" if population.neuron is None else population.neuron.kind
             shape = " x ".join(map(str, population.shape))
             console.print(f"  {population.name}: {kind}, {shape} = {population.size:,}", markup=False, highlight=False)
-        for finding in self.findings:
+        for finding in grouped(self.findings):
             console.print(f"{finding.severity}: {finding}", markup=False, highlight=False, soft_wrap=True)
         if self.chip is None:
             known = ", ".join(chip.name for chip in list_chips())
@@ -126,39 +146,90 @@ def check(
 # ---------------------------------------------------------------------------- deploying and running
 
 
+REPORT_FILE = "report.json"
+SPIKES_FILE = "spikes.npz"
+
+
 class Output:
-    """A folder for results. Files are written to the side and appear whole; an empty folder we made is taken away again."""
+    """A folder for results, or none.
+
+    Everything is written to the side and moved into the folder when all of it is there, the report last: a failure leaves
+    the folder as it was, and a folder that was made for the results is taken away again.
+    """
 
     def __init__(self, folder: Path | None):
         self.folder = folder
-        self._created = False
-        self._written = False
+        self.names: list[str] = []
+        self._dropped: list[str] = []
+        self._made: list[Path] = []
+        self._aside = Path()
 
     def __enter__(self) -> Self:
         if self.folder is not None:
-            self._created = not self.folder.exists()
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=self.folder):
-                    pass
+                self._make_folders(self.folder)
+                self._aside = Path(tempfile.mkdtemp(dir=self.folder, prefix=".neuroemu-"))
             except OSError as error:
+                self._remove_folders()
                 raise _unwritable(self.folder, error) from None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.folder is not None and self._created and not self._written:
-            try:
-                self.folder.rmdir()
-            except OSError:
-                return
+        if self.folder is None:
+            return
+        try:
+            if kind is None:
+                self._publish(self.folder)
+        except OSError as failure:
+            raise _unwritable(self.folder, failure) from None
+        finally:
+            shutil.rmtree(self._aside, ignore_errors=True)
+            self._remove_folders()
+
+    def __str__(self) -> str:
+        """What was written where; empty without a folder."""
+        return f"written to {self.folder}: {', '.join(sorted(self.names))}" if self.folder is not None else ""
+
+    def path(self, name: str) -> Path:
+        """Where to write the file that will appear as ``name``."""
+        self.names.append(name)
+        return self._aside / name
 
     def write(self, name: str, content: bytes) -> None:
         """Write one file; nothing is written when there is no folder."""
-        if self.folder is not None:
-            write_file(self.folder / name, content)
-            self._written = True
+        if self.folder is None:
+            return
+        try:
+            self.path(name).write_bytes(content)
+        except OSError as error:
+            raise _unwritable(self.folder / name, error) from None
+
+    def drop(self, name: str) -> None:
+        """Take a file of an earlier deployment away with it."""
+        self._dropped.append(name)
+
+    def _publish(self, folder: Path) -> None:
+        outdated = [REPORT_FILE] if REPORT_FILE in self.names else []
+        for name in (*outdated, *self._dropped):
+            (folder / name).unlink(missing_ok=True)
+        for name in sorted(self.names, key=REPORT_FILE.__eq__):
+            os.replace(self._aside / name, folder / name)
+        self._made.clear()
+
+    def _make_folders(self, folder: Path) -> None:
+        missing = [level for level in (folder, *folder.parents) if not level.exists()]
+        for level in reversed(missing):
+            level.mkdir()
+            self._made.append(level)
+        if not folder.is_dir():
+            raise NotADirectoryError(ENOTDIR, "this is a file, not a folder")
+
+    def _remove_folders(self) -> None:
+        for level in reversed(self._made):
+            with suppress(OSError):
+                level.rmdir()
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -166,8 +237,12 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
             temporary.write(content)
-        os.chmod(temporary.name, 0o666 & ~_umask())
-        os.replace(temporary.name, path)
+        try:
+            os.chmod(temporary.name, 0o666 & ~_umask())
+            os.replace(temporary.name, path)
+        except OSError:
+            os.unlink(temporary.name)
+            raise
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -211,7 +286,7 @@ def deploy_and_report(
         run, report = None, describe(deployment)
     else:
         run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
-        report = run.report(samples.labels, compared).document
+        report = _report(run, samples.labels, compared)
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
     return report
@@ -235,10 +310,25 @@ def run_and_report(
     samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
     _tell_compilation(note)
     run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
-    report = run.report(samples.labels).document
+    report = _report(run, samples.labels, 0)
     if output.folder is not None:
         _write_run(run, report, output)
     return report
+
+
+def interrupted(report: Mapping[str, Any]) -> bool:
+    """Whether Ctrl-C cut something off that the report tells about."""
+    return any(finding["code"] in ("NE6004", "NE6007") for finding in report["findings"])
+
+
+def _report(run: Run, labels: Any, compared: int) -> dict[str, Any]:
+    """The report of a run. Ctrl-C gives up the comparison with the float network and keeps everything else."""
+    try:
+        return run.report(labels, 0 if run.interrupted else compared).document
+    except KeyboardInterrupt:
+        document = run.report(labels, 0).document
+        finding = Finding("NE6007", "interrupted while comparing with the float network", severity="warning")
+        return {**document, "findings": [*document["findings"], finding.to_dict()]}
 
 
 def _tell_compilation(note: Note | None) -> None:
@@ -268,18 +358,17 @@ def _ports_only(machine: Machine) -> Network:
 
 
 def _write_deployment(deployment: Deployment, run: Run | None, report: Any, output: Output) -> None:
-    assert output.folder is not None
-    deployment.save(output.folder / "program.nemu")
-    output.write("report.html", html_page(report))
-    if run is not None:
-        output.write("spikes.npz", spikes_file(run))
-    output.write("report.json", to_json(report).encode())
+    deployment.save(output.path("program.nemu"))
+    _write_run(run, report, output)
 
 
-def _write_run(run: Run, report: Any, output: Output) -> None:
+def _write_run(run: Run | None, report: Any, output: Output) -> None:
     output.write("report.html", html_page(report))
-    output.write("spikes.npz", spikes_file(run))
-    output.write("report.json", to_json(report).encode())
+    if run is None:
+        output.drop(SPIKES_FILE)
+    else:
+        output.write(SPIKES_FILE, spikes_file(run))
+    output.write(REPORT_FILE, to_json(report).encode())
 
 
 def html_page(report: Any) -> bytes:
@@ -295,7 +384,7 @@ def spikes_file(run: Run) -> bytes:
     """
     from io import BytesIO
 
-    arrays: dict[str, Any] = {"predictions": run.predictions().astype(np.int32)}
+    arrays: dict[str, Any] = {"predictions": run.predictions()[: run.complete_samples].astype(np.int32)}
     for symbol in run.populations:
         sample, tick, neuron = run.events(symbol.name)
         arrays[f"{symbol.name}__sample"] = sample.astype(np.int32)
@@ -353,7 +442,7 @@ class Comparison:
             render(list(self.reports), console)
         for name, findings in self.refused.items():
             console.print(f"{name}: does not fit", markup=False)
-            for finding in findings:
+            for finding in grouped(findings):
                 console.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -378,28 +467,30 @@ def compare_chips(
     network = load_checked(file, dialect, dt_s)
     reports: list[Any] = []
     refused: dict[str, tuple[Finding, ...]] = {}
-    for spec in specs:
-        try:
-            with Output(None if out is None else out / spec.name) as output:
-                report = deploy_and_report(
-                    network,
-                    file,
-                    spec,
-                    samples_file,
-                    output,
-                    most_samples=most_samples,
-                    compared=compared,
-                    seed=seed,
-                    progress=progress,
-                    note=note,
-                )
+    with Output(out) as together:
+        for spec in specs:
+            try:
+                with Output(None if out is None else out / spec.name) as output:
+                    report = deploy_and_report(
+                        network,
+                        file,
+                        spec,
+                        samples_file,
+                        output,
+                        most_samples=most_samples,
+                        compared=compared,
+                        seed=seed,
+                        progress=progress,
+                        note=note,
+                    )
+            except DoesNotFit as refusal:
+                refused[spec.name] = refusal.findings
+                continue
             reports.append(report)
-        except DoesNotFit as refusal:
-            refused[spec.name] = refusal.findings
-    comparison = Comparison(tuple(reports), refused)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_file(out / "compare.json", comparison.to_json().encode())
+            if interrupted(report):
+                break
+        comparison = Comparison(tuple(reports), refused)
+        together.write("compare.json", comparison.to_json().encode())
     return comparison
 
 
