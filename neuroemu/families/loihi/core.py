@@ -100,9 +100,15 @@ def initial_state(program: CompiledProgram) -> State:
 
 
 @njit
-def _deliver_sparse(row: Any, target: Any, weight: Any, first: int, last: int) -> None:
-    for synapse in range(first, last):
-        row[target[synapse]] += weight[synapse]
+def _add_listed(accumulators: Any, target: Any, weight: Any) -> None:
+    for synapse in range(target.shape[0]):
+        accumulators[target[synapse]] += weight[synapse]
+
+
+@njit
+def _add_run(accumulators: Any, weight: Any) -> None:
+    for position in range(weight.shape[0]):
+        accumulators[position] += weight[position]
 
 
 @njit
@@ -111,7 +117,8 @@ def _deliver(source: int, slot: int, arriving: Any, sparse: SparseRows, runs: Ru
     slots = arriving.shape[0]
     for row in range(sparse.row_start[source], sparse.row_start[source + 1]):
         accumulators = arriving[(slot + sparse.row_delay[row]) % slots]
-        _deliver_sparse(accumulators, sparse.target, sparse.weight, sparse.row_first[row], sparse.row_first[row + 1])
+        first, last = sparse.row_first[row], sparse.row_first[row + 1]
+        _add_listed(accumulators, sparse.target[first:last], sparse.weight[first:last])
     for link in range(runs.link_start[source], runs.link_start[source + 1]):
         accumulators = arriving[(slot + runs.link_delay[link]) % slots]
         base = runs.link_base[link]
@@ -119,8 +126,8 @@ def _deliver(source: int, slot: int, arriving: Any, sparse: SparseRows, runs: Ru
         for run in range(runs.run_start[synapses], runs.run_start[synapses + 1]):
             first = base + runs.run_offset[run]
             weight = runs.run_weight[run]
-            for position in range(runs.run_length[run]):
-                accumulators[first + position] += runs.weight[weight + position]
+            length = runs.run_length[run]
+            _add_run(accumulators[first : first + length], runs.weight[weight : weight + length])
 
 
 @njit
@@ -143,8 +150,6 @@ def _drive_with_noise(
 
 @njit
 def _update(
-    first: int,
-    last: int,
     u: Any,
     v: Any,
     refractory: Any,
@@ -159,7 +164,7 @@ def _update(
     highest: int,
     spiked: Any,
 ) -> tuple[int, int, int]:
-    """One tick of neurons ``first..last-1`` of equal registers.
+    """One tick of neurons of equal registers; arrays are their slices (that is what lets the loop vectorise).
 
     Returns:
         how many were not at rest, how many accumulators or currents wrapped, how many membranes saturated.
@@ -167,18 +172,19 @@ def _update(
     active = 0
     wrapped = 0
     saturated = 0
-    for neuron in range(first, last):
-        before_u = int(u[neuron])
-        before_v = int(v[neuron])
-        input_sum = (int(arriving[neuron]) << dynamics.WEIGHT_SHIFT) + int(noise[neuron])
-        counter = int(refractory[neuron])
-        active += (before_u != 0) | (before_v != 0) | (input_sum != 0) | (drive[neuron] != 0)
+    for neuron in range(u.shape[0]):
+        before_u = np.int64(u[neuron])
+        before_v = np.int64(v[neuron])
+        input_sum = (np.int64(arriving[neuron]) << dynamics.WEIGHT_SHIFT) + np.int64(noise[neuron])
+        counter = np.int64(refractory[neuron])
+        bias = np.int64(drive[neuron])
+        active += (before_u != 0) | (before_v != 0) | (input_sum != 0) | (bias != 0)
         new_u = dynamics.current(before_u, input_sum, current_retain)
-        new_v = dynamics.membrane(before_v, new_u, int(drive[neuron]), membrane_retain, lowest, highest)
+        new_v = dynamics.membrane(before_v, new_u, bias, membrane_retain, lowest, highest)
         wrapped += dynamics.wraps(before_u, input_sum, current_retain)
-        saturated += dynamics.saturates(before_v, new_u, int(drive[neuron]), membrane_retain, lowest, highest)
+        saturated += dynamics.saturates(before_v, new_u, bias, membrane_retain, lowest, highest)
         new_v = dynamics.held_at_reset(new_v, counter)
-        fired = dynamics.fires(new_v, int(threshold[neuron]))
+        fired = dynamics.fires(new_v, np.int64(threshold[neuron]))
         u[neuron] = new_u
         v[neuron] = dynamics.after_spike(fired, new_v)
         refractory[neuron] = dynamics.refractory_after(fired, counter, period)
@@ -259,21 +265,19 @@ def advance(
                 drive[first:last] = bias[first:last]
             core = segments.core[segment]
             busy, wraps, clips = _update(
-                first,
-                last,
-                u,
-                v,
-                refractory,
-                arriving[slot],
-                noise,
-                drive,
-                threshold,
+                u[first:last],
+                v[first:last],
+                refractory[first:last],
+                arriving[slot, first:last],
+                noise[first:last],
+                drive[first:last],
+                threshold[first:last],
                 segments.current_retain[segment],
                 segments.membrane_retain[segment],
                 segments.refractory[segment],
                 segments.lowest[segment],
                 segments.highest[segment],
-                spiked,
+                spiked[first:last],
             )
             active[row, core] += busy
             wrapped[core] += wraps
