@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neuroemu.errors import BadInput, DoesNotFit, Finding, errors_in
+from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.loihi.boot import mesh_of
 from neuroemu.families.loihi.image import (
     CompartmentProfile,
@@ -26,7 +26,6 @@ from neuroemu.families.loihi.lower import LoweredNetwork
 from neuroemu.families.loihi.pieces import Piece, cut, output_axons, port_sizes
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
 from neuroemu.mapping.pack import pack
-from neuroemu.mapping.partition import PARTITIONERS
 from neuroemu.mapping.place import PLACERS
 
 IntArray = NDArray[np.int64]
@@ -96,11 +95,8 @@ def map_network(
         rates: spikes per neuron of a profiling run, by population; 1 per neuron when not given.
 
     Raises:
-        BadInput: NE4107 for an algorithm that does not exist.
         DoesNotFit: with every limit that is broken, by how much and where.
     """
-    _refuse_unknown("partitioner", partitioner, PARTITIONERS)
-    _refuse_unknown("placer", placer, PLACERS)
     limits = core_limits(chip)
     pieces = cut(network, limits, partitioner, seed)
     by_population: dict[str, tuple[Piece, ...]] = {}
@@ -137,11 +133,6 @@ def map_network(
         partitioner=partitioner,
         placer=placer,
     )
-
-
-def _refuse_unknown(stage: str, name: str, known: Mapping[str, object]) -> None:
-    if name not in known:
-        raise BadInput(Finding("NE4107", f"there is no {stage} {name!r}", fixes=(f"use one of: {', '.join(known)}",)))
 
 
 def _piece_use(piece: Piece, outputs: IntArray) -> list[int]:
