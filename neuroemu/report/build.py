@@ -362,27 +362,22 @@ def _key(constant: str, item: SetReport) -> str:
 
 
 def _limit(mapping: Mapping[str, Any] | None, costs: CostReport | None, samples: int | None) -> dict[str, Any] | None:
-    """What to change first: the resource that fills its core most and the part of the tick that takes longest."""
-    texts = []
-    name = "capacity"
-    if mapping is not None and mapping["cores"]:
-        share, resource, core = max(
-            (core["use"][resource] / limit, resource, core["core"])
-            for core in mapping["cores"]
-            for resource, limit in mapping["limits"].items()
-            if limit
-        )
-        texts.append(
-            f"capacity: core {core} uses {share:.0%} of its {resource.replace('_', ' ')}, the fullest resource of the mapping"
-        )
+    """What binds: the part of a tick that takes longest and the resource that fills its core most."""
+    fullest = "" if mapping is None else _fullest_resource(mapping)
     if costs is not None and samples:
-        name = costs.sets[0].bound
-        texts.append(f"time: {name} takes the largest part of a tick ({costs.sets[0].name})")
-        lines = [
-            line for line in costs.sets[0].energy_lines if line.value_j is not None and line.group not in ("host", "io")
-        ]
-        if lines:
-            largest = max(lines, key=lambda line: line.value_j or 0.0)
-            share = (largest.value_j or 0.0) / max(costs.sets[0].energy.value, 1e-300)
-            texts.append(f"energy: {largest.name} is {share:.0%} of the chip's energy")
-    return {"name": name, "text": "; ".join(texts)} if texts else None
+        text = f"takes most of a tick ({costs.sets[0].name})" + (f"; fullest resource: {fullest}" if fullest else "")
+        return {"name": costs.sets[0].bound, "text": text}
+    return {"name": "capacity", "text": f"fullest resource: {fullest}"} if fullest else None
+
+
+def _fullest_resource(mapping: Mapping[str, Any]) -> str:
+    shares = [
+        (core["use"][resource] / limit, resource, core["core"])
+        for core in mapping["cores"]
+        for resource, limit in mapping["limits"].items()
+        if limit
+    ]
+    if not shares:
+        return ""
+    share, resource, core = max(shares)
+    return f"{resource.replace('_', ' ')} of core {core}, {share:.0%}"
