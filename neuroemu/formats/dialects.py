@@ -169,6 +169,29 @@ class NeuronEvidence:
 
 
 @dataclass(frozen=True)
+class FileEvidence:
+    """What the whole file shows: the nir version, node names, neurons, and whether the weights are float32 (PyTorch's)."""
+
+    version: str
+    names: tuple[str, ...]
+    neurons: tuple[NeuronEvidence, ...]
+    single_precision_weights: bool
+
+    @property
+    def leaky(self) -> tuple[NeuronEvidence, ...]:
+        return tuple(neuron for neuron in self.neurons if neuron.taus)
+
+    @property
+    def integrators(self) -> tuple[NeuronEvidence, ...]:
+        return tuple(neuron for neuron in self.neurons if not neuron.taus)
+
+    @property
+    def taus(self) -> FloatArray:
+        """Every time constant of the file."""
+        return np.concatenate([tau for neuron in self.neurons for tau in neuron.taus] or [np.zeros(0)])
+
+
+@dataclass(frozen=True)
 class Guess:
     """A dialect, why it was chosen, and whether the file could have told its reset rule."""
 
@@ -177,17 +200,17 @@ class Guess:
     reset_untold: bool = False
 
 
-def guess_dialect(version: str, node_names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess:
+def guess_dialect(file: FileEvidence) -> Guess:
     """Who wrote this file, judged by what exporters leave behind.
 
     The order of the tests matters: names first (Rockpool), then the unit of tau (Sinabs counts steps, Norse 1.1 writes
     tau too small by dt), then the gain r * dt / tau = 1 (snnTorch), then what is left.
     """
     for judge in (_rockpool, _norse_tau_times_dt, _sinabs, _spikingjelly, _unit_gain, _norse):
-        guess = judge(version, node_names, neurons)
+        guess = judge(file)
         if guess is not None:
             return guess
-    if not neurons:
+    if not file.neurons:
         return Guess(
             replace(PRESETS["nir"], dt_s=DT_ASSUMED_S), ("no neuron has a time constant: the step is arbitrary",)
         )
@@ -195,26 +218,13 @@ def guess_dialect(version: str, node_names: Sequence[str], neurons: Sequence[Neu
     return Guess(replace(PRESETS["nir"], dt_s=DT_ASSUMED_S), (reason,), reset_untold=True)
 
 
-def _leaky(neurons: Sequence[NeuronEvidence]) -> list[NeuronEvidence]:
-    return [neuron for neuron in neurons if neuron.taus]
-
-
-def _integrators(neurons: Sequence[NeuronEvidence]) -> list[NeuronEvidence]:
-    return [neuron for neuron in neurons if not neuron.taus]
-
-
 def _all_one(neurons: Sequence[NeuronEvidence]) -> bool:
     return bool(neurons) and all(bool((neuron.r == 1.0).all()) for neuron in neurons)
 
 
-def _taus(neurons: Sequence[NeuronEvidence]) -> FloatArray:
-    return np.concatenate([tau for neuron in neurons for tau in neuron.taus] or [np.zeros(0)])
-
-
-def _rockpool(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    by_name = [name for name in names if re.search(r"_(LIF|LIFNeuron|Linear|ExpSyn)\w*(Torch|Jax)$", name)]
-    leaky = _leaky(neurons)
-    dt_s = _round_step(rockpool_step(leaky))
+def _rockpool(file: FileEvidence) -> Guess | None:
+    by_name = [name for name in file.names if re.search(r"_(LIF|LIFNeuron|Linear|ExpSyn)\w*(Torch|Jax)$", name)]
+    dt_s = _round_step(rockpool_step(file.leaky))
     if not by_name and dt_s is None:
         return None
     reasons = [f"module names like {by_name[0]!r}"] if by_name else []
@@ -223,12 +233,12 @@ def _rockpool(version: str, names: Sequence[str], neurons: Sequence[NeuronEviden
     return Guess(replace(PRESETS["rockpool"], dt_s=dt_s), tuple(reasons))
 
 
-def unit_step(neurons: Sequence[NeuronEvidence]) -> float | None:
+def unit_step(file: FileEvidence) -> float | None:
     """The step the values alone suggest: all input gains 1 for one round step, or time constants counted in steps."""
-    taus = _taus(neurons)
-    if _all_one(neurons) and taus.size and taus.min() > 0.5:
+    taus = file.taus
+    if _all_one(file.neurons) and taus.size and taus.min() > 0.5:
         return 1.0
-    return _unit_gain_step(_leaky(neurons))
+    return _unit_gain_step(file.leaky)
 
 
 def rockpool_step(leaky: Sequence[NeuronEvidence]) -> float | None:
@@ -265,49 +275,51 @@ def _round_step(dt_s: float | None) -> float | None:
     return None
 
 
-def _norse_tau_times_dt(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    taus = _taus(neurons)
-    if not taus.size or not _all_one(_leaky(neurons)) or taus.max() >= 1e-4:
+def _norse_tau_times_dt(file: FileEvidence) -> Guess | None:
+    taus = file.taus
+    if not taus.size or not _all_one(file.leaky) or _unit_gain_step(file.leaky) is not None:
         return None
-    return Guess(
-        PRESETS["norse-1.1"],
-        (f"r = 1 and every tau is at most {taus.max():.3g} s, shorter than any usual step: Norse 1.1 writes tau * dt",),
-    )
+    single = file.single_precision_weights and not any(neuron.double_precision for neuron in file.leaky)
+    shortest_step_s = 1e-3 if single and not file.version.startswith("0.") else 1e-4
+    if taus.max() >= shortest_step_s:
+        return None
+    why = f"r = 1 and every tau is at most {taus.max():.3g} s, shorter than Norse's step: Norse 1.1 writes tau * dt"
+    return Guess(PRESETS["norse-1.1"], (why,))
 
 
-def _sinabs(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    if not _all_one(neurons):
+def _sinabs(file: FileEvidence) -> Guess | None:
+    if not _all_one(file.neurons):
         return None
-    taus = _taus(neurons)
+    taus = file.taus
     if taus.size:
         if taus.min() <= 0.5:
             return None
         return Guess(
             PRESETS["sinabs"], (f"r = 1 and tau from {taus.min():g} to {taus.max():g}: time counted in steps",)
         )
-    if any(neuron.has_v_reset for neuron in neurons):
+    if any(neuron.has_v_reset for neuron in file.neurons):
         return None
-    return Guess(
-        PRESETS["sinabs"], (f"IF with r = 1 and no v_reset (nir {version or 'unknown'}; Sinabs pins nir <= 1.0.4)",)
-    )
+    why = f"IF with r = 1 and no v_reset (nir {file.version or 'unknown'}; Sinabs pins nir <= 1.0.4)"
+    return Guess(PRESETS["sinabs"], (why,))
 
 
-def _spikingjelly(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    integrators = _integrators(neurons)
-    dt_s = None
+def _spikingjelly(file: FileEvidence) -> Guess | None:
+    """IF with r = 1/dt; else LIF under torch.fx names, or in double precision with a reset value beside float32 weights."""
     for step_s in (1e-4, 1e-3, 1e-2):
+        integrators = file.integrators
         if integrators and all(np.allclose(neuron.r * step_s, 1.0, rtol=1e-6, atol=0) for neuron in integrators):
-            dt_s = step_s
-    numbered = [name for name in names if re.fullmatch(r"_\d+", name)]
-    if dt_s is not None:
-        return Guess(replace(PRESETS["spikingjelly"], dt_s=dt_s), (f"IF with r = 1/dt for dt = {dt_s:g} s",))
-    if numbered and _leaky(neurons):
-        unit = _unit_gain_step(_leaky(neurons))
-        reasons = [f"torch.fx node names like {numbered[0]!r}"]
-        if unit is not None:
-            reasons.append(f"r * dt / tau = 1 for dt = {unit:g} s")
-        return Guess(replace(PRESETS["spikingjelly"], dt_s=unit or PRESETS["spikingjelly"].dt_s), tuple(reasons))
-    return None
+            return Guess(replace(PRESETS["spikingjelly"], dt_s=step_s), (f"IF with r = 1/dt for dt = {step_s:g} s",))
+    if not file.leaky or any(neuron.type != "LIF" for neuron in file.leaky):
+        return None
+    numbered = [name for name in file.names if re.fullmatch(r"_\d+", name)]
+    reasons = [f"torch.fx node names like {numbered[0]!r}"] if numbered else []
+    if file.single_precision_weights and all(neuron.double_precision and neuron.has_v_reset for neuron in file.leaky):
+        reasons.append("LIF in double precision with v_reset beside float32 weights")
+    unit = _unit_gain_step(file.leaky)
+    if not reasons or (unit is None and not _all_one(file.leaky)):
+        return None
+    reasons.append("r = 1" if unit is None else f"r * dt / tau = 1 for dt = {unit:g} s")
+    return Guess(replace(PRESETS["spikingjelly"], dt_s=unit or PRESETS["spikingjelly"].dt_s), tuple(reasons))
 
 
 def _unit_gain_step(leaky: Sequence[NeuronEvidence]) -> float | None:
@@ -332,8 +344,8 @@ def _gain_is_one(gain: FloatArray, tau: FloatArray, step_s: float) -> bool:
     return bool((np.isclose(product, 1.0, rtol=1e-5, atol=0) | (np.isinf(gain) & np.isinf(tau))).all())
 
 
-def _unit_gain(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    dt_s = _unit_gain_step(_leaky(neurons))
+def _unit_gain(file: FileEvidence) -> Guess | None:
+    dt_s = _unit_gain_step(file.leaky)
     if dt_s is None:
         return None
     reason = f"r * dt / tau = 1 for dt = {dt_s:g} s in every leaky neuron"
@@ -342,12 +354,11 @@ def _unit_gain(version: str, names: Sequence[str], neurons: Sequence[NeuronEvide
     return Guess(replace(PRESETS["nir"], dt_s=dt_s), (reason,), reset_untold=True)
 
 
-def _norse(version: str, names: Sequence[str], neurons: Sequence[NeuronEvidence]) -> Guess | None:
-    if not _all_one(neurons) or any(neuron.double_precision for neuron in neurons):
+def _norse(file: FileEvidence) -> Guess | None:
+    if not _all_one(file.neurons) or any(neuron.double_precision for neuron in file.neurons):
         return None
-    leaky = _leaky(neurons)
-    reasons = ["r = 1 in single precision" + (" and tau in seconds" if leaky else ", IF with v_reset")]
-    paper_era = bool(leaky) and version.startswith("0.")
+    reasons = ["r = 1 in single precision" + (" and tau in seconds" if file.leaky else ", IF with v_reset")]
+    paper_era = bool(file.leaky) and file.version.startswith("0.")
     if paper_era:
-        reasons.append(f"written by nir {version}: files of that time use dt = 1e-4 s")
+        reasons.append(f"written by nir {file.version}: files of that time use dt = 1e-4 s")
     return Guess(replace(PRESETS["norse"], dt_s=1e-4) if paper_era else PRESETS["norse"], tuple(reasons))

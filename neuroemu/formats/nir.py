@@ -21,8 +21,8 @@ from neuroemu.errors import BadInput, Finding, errors_in
 from neuroemu.formats.dialects import (
     DT_ASSUMED_S,
     Dialect,
+    FileEvidence,
     Guess,
-    NeuronEvidence,
     guess_dialect,
     named_dialect,
     override,
@@ -85,11 +85,11 @@ def _choose(
     version: str,
 ) -> tuple[Dialect, list[Finding]]:
     """The dialect with its step known, and what to tell the user about the choice."""
-    evidence = _evidence(flat, reader)
+    evidence = _evidence(flat, reader, version)
     keys = dict(overrides) if dt_s is None else {**overrides, "dt_s": dt_s}
     findings: list[Finding] = []
     if dialect == "auto":
-        guess = guess_dialect(version, list(flat.nodes), evidence)
+        guess = guess_dialect(evidence)
         findings += _about(guess, keys, reader.file)
         chosen = override(guess.dialect, keys)
     else:
@@ -106,9 +106,15 @@ def _choose(
     return chosen, findings
 
 
-def _evidence(flat: FlatGraph, reader: NodeReader) -> list[NeuronEvidence]:
+def _evidence(flat: FlatGraph, reader: NodeReader, version: str) -> FileEvidence:
     found = [reader.evidence(name, node) for name, node in flat.nodes.items() if node.type in NEURON_TYPES]
-    return [evidence for evidence in found if evidence is not None]
+    weights = [node.fields["weight"] for node in flat.nodes.values() if "weight" in node.fields]
+    return FileEvidence(
+        version=version,
+        names=tuple(flat.nodes),
+        neurons=tuple(evidence for evidence in found if evidence is not None),
+        single_precision_weights=any(getattr(weight, "dtype", None) == np.float32 for weight in weights),
+    )
 
 
 def _about(guess: Guess, keys: Mapping[str, Any], file: str) -> Iterator[Finding]:
@@ -132,9 +138,8 @@ def _about(guess: Guess, keys: Mapping[str, Any], file: str) -> Iterator[Finding
         yield Finding("NE1034", message, file, ("give it: --dt 1e-3",), "warning")
 
 
-def _recovered_step(dialect: Dialect, evidence: list[NeuronEvidence], file: str) -> float:
-    leaky = [neuron for neuron in evidence if neuron.taus]
-    step_s = rockpool_step(leaky) if dialect.dt_from_r else unit_step(evidence)
+def _recovered_step(dialect: Dialect, evidence: FileEvidence, file: str) -> float:
+    step_s = rockpool_step(evidence.leaky) if dialect.dt_from_r else unit_step(evidence)
     if step_s is None:
         raise BadInput(
             Finding(

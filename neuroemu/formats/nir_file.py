@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.errors import BadInput, Finding
-from neuroemu.formats.hdf5_guard import check_heaps, check_string_lengths
+from neuroemu.formats.hdf5_text import TextReader
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 MOST_BYTES = 2**31
@@ -30,7 +30,6 @@ MOST_NODES = 100_000
 DEEPEST = 16
 LONGEST_NAME = 1024
 LONGEST_TEXT = 4 * LONGEST_NAME
-_EDGES_AT_ONCE = 64
 
 Edge = tuple[str, str]
 
@@ -63,9 +62,9 @@ def read_nir_file(path: Path, fields_of_type: Mapping[str, tuple[str, ...]]) -> 
     """
     try:
         size = path.stat().st_size
-        check_heaps(path)
-        with h5py.File(path, "r", locking=False) as file:
-            reader = _Reader(path, size, fields_of_type)
+        with path.open("rb") as stream, h5py.File(path, "r", locking=False) as file:
+            texts = TextReader(file, stream, size, LONGEST_TEXT)
+            reader = _Reader(path, size, fields_of_type, texts)
             raw = reader.read(file)
     except BadInput:
         raise
@@ -91,8 +90,9 @@ def _damaged(path: Path, failure: Exception) -> Finding:
 class _Reader:
     """One pass over one file; collects findings and counts what it has allocated."""
 
-    def __init__(self, path: Path, size: int, fields_of_type: Mapping[str, tuple[str, ...]]):
+    def __init__(self, path: Path, size: int, fields_of_type: Mapping[str, tuple[str, ...]], texts: TextReader):
         self.path = path
+        self.texts = texts
         self.size = size
         self.fields_of_type = fields_of_type
         self.findings: list[Finding] = []
@@ -194,7 +194,6 @@ class _Reader:
             message = f"declares {_human(declared)} (shape {dataset.shape}) but the file stores {_human(stored)} of it"
             self._refuse("NE1004", message, place, "the file is damaged or hostile: export it again")
             return False
-        check_string_lengths(dataset, self.path, LONGEST_TEXT)
         self.allocated += declared
         if self.allocated > MOST_BYTES:
             message = f"with {_human(declared)} here the arrays exceed the limit of {_human(MOST_BYTES)}"
@@ -204,7 +203,7 @@ class _Reader:
     def _text(self, dataset: h5py.Dataset, place: str) -> str | None:
         if dataset.shape != () or dataset.dtype.kind not in "OS" or not self._may_read(dataset, place):
             return None
-        return _decoded(dataset[()])
+        return self.texts.read(dataset)[0]
 
     def _edges(self, dataset: h5py.Dataset, place: str) -> tuple[Edge, ...]:
         shape = dataset.shape
@@ -217,21 +216,11 @@ class _Reader:
             if len(dataset) > 10 * MOST_NODES:
                 self._refuse("NE1004", f"declares {len(dataset)} edges", place)
             return ()
-        edges: list[Edge] = []
-        for start in range(0, len(dataset), _EDGES_AT_ONCE):
-            for a, b in dataset[start : start + _EDGES_AT_ONCE]:
-                source, target = _decoded(a), _decoded(b)
-                if source is None or target is None or max(len(source), len(target)) > LONGEST_NAME:
-                    self._refuse("NE1010", f"edge {len(edges)} does not hold two names", place)
-                    return tuple(edges)
-                edges.append((source, target))
-        return tuple(edges)
-
-
-def _decoded(value: object) -> str | None:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return value if isinstance(value, str) else None
+        names = self.texts.read(dataset)
+        if max(map(len, names)) > LONGEST_NAME:
+            self._refuse("NE1010", f"an edge names a node with more than {LONGEST_NAME} characters", place)
+            return ()
+        return tuple(zip(names[::2], names[1::2], strict=True))
 
 
 def _human(count: int) -> str:

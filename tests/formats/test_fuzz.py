@@ -77,7 +77,7 @@ def test_the_victim_itself_loads(tmp_path):
 
 
 @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=6))
-@settings(ROOMY, max_examples=150)
+@settings(ROOMY, max_examples=80)
 def test_flipped_bytes_of_a_nir_file(tmp_path, flips):
     content = bytearray(victim())
     for position, mask in flips:
@@ -116,7 +116,7 @@ graphs = st.tuples(
 
 
 @given(graph=graphs)
-@settings(ROOMY, max_examples=200)
+@settings(ROOMY, max_examples=100)
 def test_well_formed_hdf5_with_any_nodes_and_edges(tmp_path, graph):
     nodes, edges = graph
     path = tmp_path / "graph.nir"
@@ -208,13 +208,13 @@ def test_any_text_as_yaml(text):
 
 
 @given(st.lists(FRAGMENTS, max_size=25).map("".join))
-@settings(ROOMY, max_examples=200)
+@settings(ROOMY, max_examples=100)
 def test_shuffled_pieces_of_networks_as_yaml(text):
     yaml_survives(text)
 
 
 @given(st.data())
-@settings(ROOMY, max_examples=150)
+@settings(ROOMY, max_examples=80)
 def test_a_network_with_one_value_replaced(repository, data):
     import yaml
 
@@ -241,7 +241,7 @@ def network():
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=5),
     keep=st.floats(0.2, 1),
 )
-@settings(ROOMY, max_examples=150)
+@settings(ROOMY, max_examples=80)
 def test_damaged_sample_archives(tmp_path, network, flips, keep):
     path = tmp_path / "samples.npz"
     np.savez_compressed(path, input=np.ones((2, 3, 2), np.uint8), labels=np.zeros(2, int))

@@ -522,3 +522,43 @@ def test_every_unusable_override_is_named(chain):
     messages = [finding.message for finding in caught.value.findings]
     assert len(messages) == 5
     assert any("zero, subtract, subtract_snntorch, none" in message for message in messages)
+
+
+def framework_lif(tau, r, kind, *absent):
+    one = np.ones(2, dtype=kind)
+    node = {"type": "LIF", "tau": kind(tau) * one, "r": kind(r) * one, "v_threshold": one}
+    node |= {"v_leak": 0 * one, "v_reset": 0 * one}
+    return {key: value for key, value in node.items() if key not in absent}
+
+
+def torch_linear():
+    return {"type": "Linear", "weight": np.ones((2, 2), dtype=np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "version", "dialect", "dt_s"),
+    [
+        # SpikingJelly with named modules: double precision beside float32 weights
+        ([torch_linear(), framework_lif(2.5e-4, 1.0, np.float64)], "1.0.8", "spikingjelly", 1e-4),
+        ([torch_linear(), framework_lif(2e-3, 2.0, np.float64)], "1.0.8", "spikingjelly", 1e-3),
+        # snnTorch, beta = 0.8 and beta = 0 (r = 1 there, as with Norse)
+        ([torch_linear(), framework_lif(5e-4, 5.0, np.float32)], "1.0.8", "snntorch-hard", 1e-4),
+        ([torch_linear(), framework_lif(1e-4, 1.0, np.float32)], "1.0.8", "snntorch-hard", 1e-4),
+        # Norse 1.1: tau of 0.5 s and of 5 ms, times dt
+        ([torch_linear(), framework_lif(5e-4, 1.0, np.float32)], "1.0.8", "norse-1.1", 1e-3),
+        ([torch_linear(), framework_lif(5e-6, 1.0, np.float32, "v_reset")], "1.0.4", "norse-1.1", 1e-3),
+        # Norse of the paper's time, and between
+        ([torch_linear(), framework_lif(5e-4, 1.0, np.float32, "v_reset")], "0.2.0", "norse", 1e-4),
+        ([torch_linear(), framework_lif(5e-3, 1.0, np.float32, "v_reset")], "1.0.8", "norse", 1e-3),
+        # Sinabs counts steps
+        ([torch_linear(), framework_lif(20.0, 1.0, np.float32, "v_reset")], "1.0.4", "sinabs", 1.0),
+        # every gain is 1 for a step that is not snnTorch's
+        ([torch_linear(), framework_lif(10.0, 10.0, np.float32, "v_reset")], "1.0.8", "nir", 1.0),
+        # written by hand with numpy
+        ([linear(np.ones((2, 2))), framework_lif(0.02, 1.0, np.float64)], "1.0.8", "nir", 1e-4),
+        ([linear(np.ones((2, 2))), {"type": "Threshold", "threshold": np.ones(2)}], "1.0.8", "nir", 1e-4),
+    ],
+)  # fmt: skip
+def test_auto_tells_writers_apart_by_what_they_leave_behind(chain, nodes, version, dialect, dt_s):
+    network = load_nir(chain((2,), *nodes, version=version))
+    assert (network.dialect, network.dt_s) == (dialect, dt_s)
