@@ -207,37 +207,48 @@ def _seat(caps: Caps, v: Integer, used: Int64) -> None:
         used[EXTRA + r] += caps.use[v, r]
 
 
-@inside_kernels
-def _unlink(x: Integer, bucket: Integer, head: Int64, tail: Int64, after: Int64, before: Int64) -> None:
-    if before[x] >= 0:
-        after[before[x]] = after[x]
-    else:
-        head[bucket] = after[x]
-    if after[x] >= 0:
-        before[after[x]] = before[x]
-    else:
-        tail[bucket] = before[x]
+# Columns of the bucket queue's table, one row a neuron, so that an update touches one cache line: sources shared with the
+# open core, bucket (or WAITING, REFUSED_HERE, ASSIGNED), neighbours in the bucket's list.
+SHARED, BUCKET, AFTER, BEFORE = 0, 1, 2, 3
+WAITING, REFUSED_HERE, ASSIGNED = -1, -2, -3
 
 
 @inside_kernels
-def _link(x: Integer, bucket: Integer, head: Int64, tail: Int64, after: Int64, before: Int64) -> None:
-    after[x] = -1
-    before[x] = tail[bucket]
-    if tail[bucket] >= 0:
-        after[tail[bucket]] = x
+def _unlink(x: Integer, queue: Int32, ends: Int64) -> None:
+    after = queue[x, AFTER]
+    before = queue[x, BEFORE]
+    if before >= 0:
+        queue[before, AFTER] = after
     else:
-        head[bucket] = x
-    tail[bucket] = x
+        ends[queue[x, BUCKET], 0] = after
+    if after >= 0:
+        queue[after, BEFORE] = before
+    else:
+        ends[queue[x, BUCKET], 1] = before
+
+
+@inside_kernels
+def _link(x: Integer, bucket: Integer, queue: Int32, ends: Int64) -> None:
+    """Append to the bucket's list: first in, first out."""
+    last = ends[bucket, 1]
+    queue[x, BUCKET] = bucket
+    queue[x, AFTER] = -1
+    queue[x, BEFORE] = last
+    if last >= 0:
+        queue[last, AFTER] = x
+    else:
+        ends[bucket, 0] = x
+    ends[bucket, 1] = x
 
 
 @njit
-def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer, seeds_tried: Integer) -> Int64:
+def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer) -> Int64:
     """Grow cores one at a time, always taking the neuron with the largest share of its sources already present.
 
     A free neuron waits in bucket ``share * (buckets - 1)`` (doubly linked, first in first out, which grows balls rather
     than snakes), so a change of share and a pop are O(1); a source's list forgets its assigned targets when next read.
-    When no neighbour fits, up to ``seeds_tried`` free neurons are tried before the core closes. Neurons without sources
-    stay unassigned (-1). Work is linear in the target lists read: one for every (source, core) pair.
+    A core closes when no neuron that shares a source fits. Neurons without sources stay unassigned (-1). Work is linear
+    in the target lists read: one for every (source, core) pair.
     """
     neurons = pins.column_start.shape[0] - 1
     part = np.full(neurons, -1, np.int64)
@@ -247,99 +258,79 @@ def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer, seeds_tried: Integ
     synapses = np.zeros(pins.rate.shape[0], np.int64)
     new_axons = np.empty(pins.rate.shape[0], np.int64)
     used = np.zeros(caps.limit.shape[0], np.int64)
-    shared = np.zeros(neurons, np.int64)
-    bucket = np.full(neurons, -1, np.int64)  # -1 outside, -2 refused by the open core
-    after = np.full(neurons, -1, np.int64)
-    before = np.full(neurons, -1, np.int64)
-    head = np.full(buckets, -1, np.int64)
-    tail = np.full(buckets, -1, np.int64)
+    queue = np.full((neurons, 4), -1, np.int32)
+    ends = np.full((buckets, 2), -1, np.int64)  # first and last neuron of every bucket
     touched = np.empty(neurons, np.int64)
     touched_count = 0
-    top = -1
-    core = 0
-    first_free = 0
-    spare_work = 1 << 16  # pins that refused candidates may still cost: keeps the whole linear in the lists read
-    left = 0
-    for x in range(neurons):
-        if pins.column_start[x + 1] > pins.column_start[x]:
-            left += 1
-    while left > 0:
-        chosen: Integer = -1
+    top = np.int64(-1)
+    core = np.int64(0)
+    seed = np.int64(0)
+    spare_work = np.int64(
+        1 << 16
+    )  # pins that refused candidates may still cost: keeps the whole linear in the lists read
+    queue[:, SHARED] = 0
+    while True:
+        chosen = np.int64(-1)
         while top >= 0 and chosen < 0:
-            x = head[top]
+            x = ends[top, 0]
             if x < 0:
                 top -= 1
                 continue
-            _unlink(x, top, head, tail, after, before)
-            bucket[x] = -2
+            _unlink(x, queue, ends)
+            queue[x, BUCKET] = REFUSED_HERE
             degree = pins.column_start[x + 1] - pins.column_start[x]
-            if used[AXONS] + degree - shared[x] > caps.limit[AXONS] or not _room_for_neuron(
-                caps.limit, caps.use, x, used
-            ):
+            if used[AXONS] + degree - queue[x, SHARED] > caps.limit[AXONS]:
+                continue
+            if not _room_for_neuron(caps.limit, caps.use, x, used):
                 continue
             if spare_work > 0 and _room_for_lists(pins, caps, x, core, stamp, synapses, used):
                 chosen = x
             else:
                 spare_work -= degree
-        if chosen < 0:
-            while part[first_free] >= 0 or pins.column_start[first_free + 1] == pins.column_start[first_free]:
-                first_free += 1
-            if used[NEURONS] == 0:
-                chosen = first_free
-            else:
-                tried = 0
-                x = first_free
-                while x < neurons and tried < seeds_tried and chosen < 0:
-                    if part[x] < 0 and pins.column_start[x + 1] > pins.column_start[x]:
-                        tried += 1
-                        if _room_for_neuron(caps.limit, caps.use, x, used) and _room_for_lists(
-                            pins, caps, x, core, stamp, synapses, used
-                        ):
-                            chosen = x
-                    x += 1
+        if chosen < 0 and used[NEURONS] == 0:
+            while seed < neurons and (part[seed] >= 0 or pins.column_start[seed + 1] == pins.column_start[seed]):
+                seed += 1
+            if seed == neurons:
+                return part
+            chosen = seed
         if chosen < 0:
             core += 1
             used[:] = 0
             for i in range(touched_count):
-                bucket[touched[i]] = -1
-                shared[touched[i]] = 0
+                queue[touched[i], SHARED] = 0
+                if queue[touched[i], BUCKET] != ASSIGNED:
+                    queue[touched[i], BUCKET] = WAITING
             touched_count = 0
-            head[:] = -1
-            tail[:] = -1
-            top = -1
-            spare_work = max(spare_work, 1 << 16)
+            spare_work = max(spare_work, np.int64(1 << 16))
             continue
-        if bucket[chosen] >= 0:
-            _unlink(chosen, bucket[chosen], head, tail, after, before)
         part[chosen] = core
-        left -= 1
+        queue[chosen, BUCKET] = ASSIGNED
         spare_work += 4 * (pins.column_start[chosen + 1] - pins.column_start[chosen])
         fresh = _enter(pins, caps, chosen, core, stamp, synapses, used, new_axons)
         for i in range(fresh):
-            u: Integer = new_axons[i]
+            u = new_axons[i]
             k = pins.row_start[u]
             while k < live[u]:
-                x = np.int64(target[k])
-                if part[x] >= 0:
+                near = np.int64(target[k])
+                bucket = queue[near, BUCKET]
+                if bucket == ASSIGNED:
                     live[u] -= 1
                     target[k] = target[live[u]]
                     continue
                 k += 1
-                if shared[x] == 0:
-                    touched[touched_count] = x
+                if queue[near, SHARED] == 0:
+                    touched[touched_count] = near
                     touched_count += 1
-                shared[x] += 1
-                if bucket[x] == -2:
+                queue[near, SHARED] += 1
+                if bucket == REFUSED_HERE:
                     continue
-                degree = pins.column_start[x + 1] - pins.column_start[x]
-                place = shared[x] * (buckets - 1) // degree
-                if place != bucket[x]:
-                    if bucket[x] >= 0:
-                        _unlink(x, bucket[x], head, tail, after, before)
-                    _link(x, place, head, tail, after, before)
-                    bucket[x] = place
+                degree = pins.column_start[near + 1] - pins.column_start[near]
+                place = queue[near, SHARED] * (buckets - 1) // degree
+                if place != bucket:
+                    if bucket >= 0:
+                        _unlink(near, queue, ends)
+                    _link(near, place, queue, ends)
                     top = max(top, place)
-    return part
 
 
 # ------------------------------------------------------------------------------------------------- exact refinement

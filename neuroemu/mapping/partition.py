@@ -265,7 +265,11 @@ def home_parts(hypergraph: Hypergraph, parts: Int32) -> Int32:
 
 def measure(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Use:
     """Messages and the use of every limited resource, counted from scratch (no code shared with the algorithms)."""
-    source, part, synapses = deliveries(hypergraph, parts)
+    return _count_use(hypergraph, limits, parts, deliveries(hypergraph, parts))
+
+
+def _count_use(hypergraph: Hypergraph, limits: Limits, parts: Int32, delivered: tuple[Int64, Int64, Int64]) -> Use:
+    source, part, synapses = delivered
     home = home_parts(hypergraph, parts)
     count = _part_count(parts)
     caps = limits.caps(hypergraph)
@@ -389,9 +393,8 @@ class Partitioner(Protocol):
 
 
 BUCKETS = 1024
-SEEDS_TRIED = 64
 SWAP_PARTNERS_TRIED = 16
-DISSOLVE_FAILURES = 3
+DISSOLVE_FAILURES = 8
 REFINE_EFFORT = 30
 """Times that refinement may read each pin, on average."""
 MOST_READS = 60_000_000
@@ -416,21 +419,23 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
     """Grow each core by the free neuron with the largest share of its sources already on it; then dissolve spare parts.
 
     A bucket queue makes an update O(1), so the whole is linear in the target lists read, one for every (source, core)
-    pair. Cores that no neighbour fits are closed and merged afterwards; where that takes more cores than the lower bound,
-    a second growth that fills cores up with strangers competes. Neurons without sources need no axon and no memory: they
-    are seated last, beside their targets. ``seed`` changes nothing.
+    pair. A core closes when none of its neighbours fits; small cores dissolve into others afterwards. Neurons without
+    sources need no axon and no memory: they are seated beside their targets. ``seed`` changes nothing.
 
     Raises:
         DoesNotFit: NE4011 when a neuron fits no core, NE4012 when its output entries fit no core.
     """
+    from neuroemu.mapping import _kernels
+
     _refuse_oversized(hypergraph, limits)
     if hypergraph.neurons == 0:
         return np.zeros(0, np.int32)
     while_growing = replace(limits, outputs=None)
-    parts = _grown(hypergraph, while_growing, seeds_tried=0)
-    if _part_count(parts) > lower_bound(hypergraph, while_growing).parts:
-        filled_up = _grown(hypergraph, while_growing, SEEDS_TRIED)
-        parts = min(parts, filled_up, key=lambda parts: _rank(hypergraph, parts))
+    pins, caps = hypergraph.pins, while_growing.caps(hypergraph)
+    grown = _kernels.grow_by_overlap(pins, caps, BUCKETS)
+    if np.any(grown < 0):
+        grown = _kernels.seat_sourceless(pins, caps, grown)
+    parts = dissolve_parts(hypergraph, while_growing, _numbered(grown))
     return settle_outputs(hypergraph, limits, parts)
 
 
@@ -442,16 +447,6 @@ def best_of_both(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int32
     """
     candidates = (overlap_growth(hypergraph, limits, seed), sequential(hypergraph, limits, seed))
     return min(candidates, key=lambda parts: _rank(hypergraph, parts))
-
-
-def _grown(hypergraph: Hypergraph, limits: Limits, seeds_tried: int) -> Int32:
-    from neuroemu.mapping import _kernels
-
-    pins, caps = hypergraph.pins, limits.caps(hypergraph)
-    parts = _kernels.grow_by_overlap(pins, caps, BUCKETS, seeds_tried)
-    if np.any(parts < 0):
-        parts = _kernels.seat_sourceless(pins, caps, parts)
-    return dissolve_parts(hypergraph, limits, _numbered(parts))
 
 
 def dissolve_parts(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Int32:
@@ -563,9 +558,9 @@ def _tally(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> tuple[Parts,
     """The exact counts that moves update, and the messages."""
     from neuroemu.mapping._kernels import Parts, Slots
 
-    use = measure(hypergraph, limits, parts)
+    source, part, synapses = delivered = deliveries(hypergraph, parts)
+    use = _count_use(hypergraph, limits, parts, delivered)
     pins, count = hypergraph.pins, use.parts
-    source, part, synapses = deliveries(hypergraph, parts)
     reach = np.bincount(source, minlength=hypergraph.sources)
     room = np.minimum(count, np.diff(pins.row_start))
     slot_start = np.concatenate([[0], np.cumsum(room)]).astype(np.int64)
