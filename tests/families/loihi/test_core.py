@@ -15,7 +15,10 @@ from neuroemu.families.loihi import dynamics
 from neuroemu.families.loihi.image import EXCITATORY, MIXED, CompartmentProfile, ProgramImage
 from tests.families.loihi.programs import PERFECT, Core, booted, dense, listed, program, run, stimulus
 
-pytestmark = pytest.mark.interpreted
+pytestmark = [
+    pytest.mark.interpreted,
+    pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning"),  # uint64 wraps on purpose
+]
 
 RETAINS = CompartmentProfile(1000, 300)
 TICKS = 14
