@@ -63,9 +63,21 @@ class Caps(NamedTuple):
 
 
 @inside_kernels
+def _filled(length: Integer, value: Integer) -> Int64:
+    """int64[length]; numpy's own functions compile much slower than this loop."""
+    array = np.empty(length, np.int64)
+    for i in range(length):
+        array[i] = value
+    return array
+
+
+@inside_kernels
 def seed_draws(seed: Integer) -> Int64:
     """State of L'Ecuyer's combined generator (1988): two multiplicative generators that fit 64-bit products."""
-    return np.array([1 + seed % 2147483562, 1 + (seed // 2147483562 + seed * 7919) % 2147483398], np.int64)
+    state = np.empty(2, np.int64)
+    state[0] = 1 + seed % 2147483562
+    state[1] = 1 + seed * 7919 % 2147483398
+    return state
 
 
 @inside_kernels
@@ -73,8 +85,10 @@ def draw(state: Int64, bound: Integer) -> Integer:
     """Uniform integer in ``[0, bound)``."""
     state[0] = state[0] * 40014 % 2147483563
     state[1] = state[1] * 40692 % 2147483399
-    mixed = (state[0] - state[1]) % 2147483562
-    return (mixed * bound) // 2147483562
+    mixed = state[0] - state[1]
+    if mixed < 0:
+        mixed += 2147483562
+    return (mixed * bound) >> 31
 
 
 # ---------------------------------------------------------------------------------------------------- first stage
@@ -135,11 +149,11 @@ def _room_for_lists(
 def fill_sequentially(pins: Pins, caps: Caps, order: Int64) -> Int64:
     """Neurons in ``order``; a new core opens when a limit would break. O(pins)."""
     neurons = pins.column_start.shape[0] - 1
-    part = np.full(neurons, -1, np.int64)
-    stamp = np.full(pins.rate.shape[0], -1, np.int64)
-    synapses = np.zeros(pins.rate.shape[0], np.int64)
+    part = _filled(neurons, -1)
+    stamp = _filled(pins.rate.shape[0], -1)
+    synapses = _filled(pins.rate.shape[0], 0)
     new_axons = np.empty(pins.rate.shape[0], np.int64)
-    used = np.zeros(caps.limit.shape[0], np.int64)
+    used = _filled(caps.limit.shape[0], 0)
     core = 0
     for i in range(neurons):
         x = order[i]
@@ -148,7 +162,8 @@ def fill_sequentially(pins: Pins, caps: Caps, order: Int64) -> Int64:
             and _room_for_lists(pins, caps, x, core, stamp, synapses, used)
         ):
             core += 1
-            used[:] = 0
+            for r in range(used.shape[0]):
+                used[r] = 0
         part[x] = core
         _enter(pins, caps, x, core, stamp, synapses, used, new_axons)
     return part
@@ -158,10 +173,9 @@ def fill_sequentially(pins: Pins, caps: Caps, order: Int64) -> Int64:
 def seat_sourceless(pins: Pins, caps: Caps, part: Int64) -> Int64:
     """Give every unassigned neuron a seat: beside its targets where there is room, else anywhere, else on a new part.
 
-    Such neurons have no sources, so only the neuron count and the additive resources matter.
+    ``part`` is changed in place. Such neurons have no sources: only the neuron count and additive resources matter.
     """
     neurons = part.shape[0]
-    part = part.copy()
     waiting = 0
     count = 0
     for v in range(neurons):
@@ -172,7 +186,7 @@ def seat_sourceless(pins: Pins, caps: Caps, part: Int64) -> Int64:
     for v in range(neurons):
         if part[v] >= 0:
             _seat(caps, v, used[part[v]])
-    value = np.zeros(count, np.int64)
+    value = _filled(count, 0)
     first = 0
     for v in range(neurons):
         if part[v] >= 0:
@@ -242,24 +256,25 @@ def _link(x: Integer, bucket: Integer, queue: Int32, ends: Int64) -> None:
 
 
 @njit
-def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer) -> Int64:
+def grow_by_overlap(pins: Pins, caps: Caps, target: Int32, buckets: Integer) -> Int64:
     """Grow cores one at a time, always taking the neuron with the largest share of its sources already present.
 
     A free neuron waits in bucket ``share * (buckets - 1)`` (doubly linked, first in first out, which grows balls rather
     than snakes), so a change of share and a pop are O(1); a source's list forgets its assigned targets when next read.
-    A core closes when no neuron that shares a source fits. Neurons without sources stay unassigned (-1). Work is linear
-    in the target lists read: one for every (source, core) pair.
+    ``target`` is a copy of ``pins.target`` that is reordered. A core closes when no neuron that shares a source fits.
+    Neurons without sources stay unassigned (-1). Work is linear in the target lists read: one for every (source, core).
     """
     neurons = pins.column_start.shape[0] - 1
-    part = np.full(neurons, -1, np.int64)
-    target = pins.target.copy()
-    live = pins.row_start[1:].copy()
-    stamp = np.full(pins.rate.shape[0], -1, np.int64)
-    synapses = np.zeros(pins.rate.shape[0], np.int64)
+    part = _filled(neurons, -1)
+    live = _filled(pins.rate.shape[0], 0)
+    for u in range(pins.rate.shape[0]):
+        live[u] = pins.row_start[u + 1]
+    stamp = _filled(pins.rate.shape[0], -1)
+    synapses = _filled(pins.rate.shape[0], 0)
     new_axons = np.empty(pins.rate.shape[0], np.int64)
-    used = np.zeros(caps.limit.shape[0], np.int64)
-    queue = np.full((neurons, 4), -1, np.int32)
-    ends = np.full((buckets, 2), -1, np.int64)  # first and last neuron of every bucket
+    used = _filled(caps.limit.shape[0], 0)
+    queue = np.empty((neurons, 4), np.int32)
+    ends = np.empty((buckets, 2), np.int64)  # first and last neuron of every bucket
     touched = np.empty(neurons, np.int64)
     touched_count = 0
     top = np.int64(-1)
@@ -268,7 +283,12 @@ def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer) -> Int64:
     spare_work = np.int64(
         1 << 16
     )  # pins that refused candidates may still cost: keeps the whole linear in the lists read
-    queue[:, SHARED] = 0
+    for x in range(neurons):
+        queue[x, SHARED] = 0
+        queue[x, BUCKET] = WAITING
+    for bucket in range(buckets):
+        ends[bucket, 0] = -1
+        ends[bucket, 1] = -1
     while True:
         chosen = np.int64(-1)
         while top >= 0 and chosen < 0:
@@ -295,7 +315,8 @@ def grow_by_overlap(pins: Pins, caps: Caps, buckets: Integer) -> Int64:
             chosen = seed
         if chosen < 0:
             core += 1
-            used[:] = 0
+            for r in range(used.shape[0]):
+                used[r] = 0
             for i in range(touched_count):
                 queue[touched[i], SHARED] = 0
                 if queue[touched[i], BUCKET] != ASSIGNED:
@@ -621,7 +642,7 @@ def climb(pins: Pins, caps: Caps, parts: Parts, work: Integer, tries: Integer, l
     part is asked for a swap with the best of its next ``tries`` members. Returns by how much the messages fell.
     """
     neurons = parts.part.shape[0]
-    value = np.full(parts.used.shape[0], -1, np.int64)
+    value = _filled(parts.used.shape[0], -1)
     parts_seen = np.empty(parts.used.shape[0], np.int64)
     mean_degree = pins.source.shape[0] // max(1, neurons)
     total = np.int64(0)
@@ -685,7 +706,7 @@ def dissolve(
     A part whose neurons do not all find a seat is restored; after ``failures`` such parts in a row the search ends.
     Returns the number of parts that are left.
     """
-    value = np.full(parts.used.shape[0], -1, np.int64)
+    value = _filled(parts.used.shape[0], -1)
     parts_seen = np.empty(parts.used.shape[0], np.int64)
     moved = np.empty(parts.part.shape[0], np.int64)
     left = np.int64(parts.used.shape[0])
@@ -751,25 +772,6 @@ def dissolve(
 # ------------------------------------------------------------------------------------------------------ placement
 
 
-@inside_kernels
-def _pull(
-    row_start: Int64,
-    neighbour: Int64,
-    traffic: Int64,
-    distance: Int64,
-    slot: Int64,
-    core: Integer,
-    at: Integer,
-    other: Integer,
-) -> Integer:
-    """Traffic times distance of ``core`` if it sat at tile ``at``; its traffic with ``other`` is left out."""
-    cost = np.int64(0)
-    for i in range(row_start[core], row_start[core + 1]):
-        if neighbour[i] != other and neighbour[i] != core:
-            cost += traffic[i] * distance[at, slot[neighbour[i]]]
-    return cost
-
-
 @njit
 def anneal_placement(
     row_start: Int64,
@@ -786,18 +788,19 @@ def anneal_placement(
     """Swap the slots of two cores, or move one to a free slot, under a falling temperature; the best placement seen.
 
     ``row_start``, ``neighbour``, ``traffic`` are the symmetric core graph, ``distance`` weighs two tiles. A swap of
-    degree d costs O(d). ``tries`` swaps a core at each of ``levels`` temperatures, the last of them at zero.
+    degree d costs O(d); ``slot_of_core`` is changed on the way. ``tries`` swaps a core are proposed at each of
+    ``levels`` temperatures, the last ones at zero.
     """
     cores = slot_of_core.shape[0]
     slots = tile_of_slot.shape[0]
     state = seed_draws(seed)
-    slot_of_core = slot_of_core.copy()
-    core_at = np.full(slots, -1, np.int64)
+    best = _filled(cores, 0)
+    core_at = _filled(slots, -1)
     tile = np.empty(cores, np.int64)
     for c in range(cores):
         core_at[slot_of_core[c]] = c
+        best[c] = slot_of_core[c]
         tile[c] = tile_of_slot[slot_of_core[c]]
-    best = slot_of_core.copy()
     cost = np.int64(0)
     least = np.int64(0)
     temperature = np.int64(0)
@@ -816,11 +819,16 @@ def anneal_placement(
             to_tile = tile_of_slot[s]
             if b == a or from_tile == to_tile:
                 continue
-            change = _pull(row_start, neighbour, traffic, distance, tile, a, to_tile, b)
-            change -= _pull(row_start, neighbour, traffic, distance, tile, a, from_tile, b)
-            if b >= 0:
-                change += _pull(row_start, neighbour, traffic, distance, tile, b, from_tile, a)
-                change -= _pull(row_start, neighbour, traffic, distance, tile, b, to_tile, a)
+            change = np.int64(0)
+            mover, origin, goal = a, from_tile, to_tile
+            for _ in range(2):
+                for i in range(row_start[mover], row_start[mover + 1]):
+                    partner = neighbour[i]
+                    if partner != a and partner != b:
+                        change += traffic[i] * (distance[goal, tile[partner]] - distance[origin, tile[partner]])
+                if b < 0:
+                    break
+                mover, origin, goal = b, to_tile, from_tile
             if level < 0:  # no swaps yet: the largest loss seen sets the temperature
                 temperature = max(temperature, change // 4)
                 continue
@@ -836,7 +844,8 @@ def anneal_placement(
             cost += change
             if cost < least:
                 least = cost
-                best[:] = slot_of_core
+                for c in range(cores):
+                    best[c] = slot_of_core[c]
         if level >= 0:
             temperature = temperature * 3 // 4
         if level >= levels - 3:

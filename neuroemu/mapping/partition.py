@@ -75,7 +75,7 @@ class Hypergraph:
         from neuroemu.mapping._kernels import Pins
 
         synapses = np.ones(len(self.target), np.int32)
-        rows = sp.csr_array((synapses, self.target.copy(), self.row_start), shape=(self.sources, self.neurons))
+        rows = sp.csr_array((synapses, self.target, self.row_start), shape=(self.sources, self.neurons), copy=True)
         rows.sum_duplicates()
         columns = rows.tocsc()
         emitting = np.flatnonzero(self.home >= 0)
@@ -432,7 +432,7 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
         return np.zeros(0, np.int32)
     while_growing = replace(limits, outputs=None)
     pins, caps = hypergraph.pins, while_growing.caps(hypergraph)
-    grown = _kernels.grow_by_overlap(pins, caps, BUCKETS)
+    grown = _kernels.grow_by_overlap(pins, caps, pins.target.copy(), BUCKETS)
     if np.any(grown < 0):
         grown = _kernels.seat_sourceless(pins, caps, grown)
     parts = dissolve_parts(hypergraph, while_growing, _numbered(grown))
