@@ -352,7 +352,7 @@ def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any
                 "source": quantity.source,
                 "source_text": "; ".join(chip.references(quantity.source)),
             }
-            for key, quantity in item.constants.items()
+            for key, quantity in sorted(item.constants.items())
         ],
     }
 
