@@ -387,9 +387,9 @@ def with_unknowns(report: dict[str, Any]) -> dict[str, Any]:
         row.update({key: None for key in row if key not in ("population", "remarks")})
     for key in ("cores_lower_bound", "binding_resource", "messages", "hops", "max_link_load", "diameter_hops", "mesh"):
         opened["mapping"][key] = None
-    opened["mapping"]["limits"] = {key: None for key in opened["mapping"]["limits"]}
+    opened["mapping"]["limits"] = dict.fromkeys(opened["mapping"]["limits"])
     for core in opened["mapping"]["cores"]:
-        core.update(tile=None, x=None, y=None, activity=None, use={key: None for key in core["use"]})
+        core.update(tile=None, x=None, y=None, activity=None, use=dict.fromkeys(core["use"]))
     opened["run"].update(pipeline_ticks=None, raster=None, tick_time_s=None, busiest_core=None)
     for row in opened["run"]["populations"]:
         row["rate_per_tick"] = None

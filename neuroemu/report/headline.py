@@ -1,0 +1,230 @@
+"""What a reader wants first: does it fit, is it right, how long, how much energy, and what limits it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, points, quantity, ratio, words
+
+if TYPE_CHECKING:
+    from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument, RunSummary
+
+Tone = Literal["good", "warning", "bad", "open"]
+CHIP_GROUPS = ("neuron", "synapse", "network", "reset", "static")
+APART_GROUPS = ("host", "io")
+GROUP_TITLES = {
+    "neuron": "neurons",
+    "synapse": "synapses",
+    "network": "network",
+    "reset": "reset",
+    "static": "static",
+    "host": "host",
+    "io": "I/O",
+}
+SMALL_LOSS = 0.01
+"""Accuracy loss against float that is unremarkable."""
+LARGE_LOSS = 0.03
+"""Accuracy loss against float that calls for work."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer in a word and a sentence or two."""
+
+    tone: Tone
+    word: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One headline number: ``label``, ``value`` and the lines that qualify it."""
+
+    key: str
+    label: str
+    value: str
+    details: tuple[str, ...]
+    tone: Tone = "open"
+
+
+@dataclass(frozen=True)
+class EnergyPart:
+    """Energy of one group per inference, in joules; None is unknown."""
+
+    group: str
+    value_j: float | None
+    low_j: float | None
+    high_j: float | None
+    partial: bool = False
+    """Another part of the group is unknown: ``value_j`` is a lower bound."""
+
+    @property
+    def text(self) -> str:
+        return f"at least {quantity(self.value_j, 'J')}" if self.partial else quantity(self.value_j, "J")
+
+
+def verdict(report: ReportDocument) -> Verdict:
+    """Whether the network fits, with one sentence each on place, answers and cost."""
+    severities = Counter(finding["severity"] for finding in report["findings"])
+    network, chip = report["network"]["name"], report["chip"]["title"]
+    mapping = report["mapping"]
+    if severities["error"]:
+        number = _number(severities["error"], "problem")
+        return Verdict("bad", "Does not fit", (f"{network} does not fit {chip}: {number}, listed below.",))
+    if mapping is None:
+        return Verdict("open", "Not mapped", (f"{network} was read and found valid for {chip}; it was not mapped.",))
+    place = f"{network} fits {chip} on {_cores_of_chip(report)}."
+    sentences = (place, *_answer_sentence(report), *_cost_sentence(report))
+    if severities["warning"]:
+        return Verdict("warning", f"Fits, {_number(severities['warning'], 'warning')}", sentences)
+    return Verdict("good", "Fits", sentences)
+
+
+def key_figures(report: ReportDocument) -> tuple[KeyFigure, ...]:
+    """The five headline numbers; a part that is missing says ``unknown`` or why."""
+    return (
+        _fit_figure(report),
+        _accuracy_figure(report),
+        _latency_figure(report),
+        _energy_figure(report),
+        _limit_figure(report),
+    )
+
+
+def default_set(report: ReportDocument) -> CostSet | None:
+    """The cost set behind the headline figures; the first one when the named set is missing."""
+    cost = report["cost"]
+    if cost is None or not cost["sets"]:
+        return None
+    named = [cost_set for cost_set in cost["sets"] if cost_set["name"] == cost["default_set"]]
+    return (named or cost["sets"])[0]
+
+
+def ticks_per_inference(run: RunSummary) -> float | None:
+    """Ticks from the first input tick of a sample to the first of the next."""
+    return ratio(run["total_ticks"], run["samples"])
+
+
+def energy_parts(cost_set: CostSet, samples: int | None) -> tuple[EnergyPart, ...]:
+    """Energy per inference by group, in the order of the stack; groups without lines are left out."""
+    lines = cost_set["energy"]["lines"]
+    present = [group for group in (*CHIP_GROUPS, *APART_GROUPS) if any(line["group"] == group for line in lines)]
+    return tuple(_part(group, [line for line in lines if line["group"] == group], samples) for group in present)
+
+
+def known_energy_j(parts: tuple[EnergyPart, ...], groups: tuple[str, ...]) -> float:
+    """Sum of the known parts of ``groups``, in joules: the length of a bar, never a reported figure."""
+    return sum(part.value_j or 0.0 for part in parts if part.group in groups)
+
+
+def _part(group: str, lines: list[EnergyLine], samples: int | None) -> EnergyPart:
+    known = [line for line in lines if line["value_j"] is not None]
+    if not known or not samples:
+        return EnergyPart(group, None, None, None)
+    value = sum(line["value_j"] or 0.0 for line in known)
+    bands_known = all(line["low_j"] is not None and line["high_j"] is not None for line in known)
+    low = sum(line["low_j"] or 0.0 for line in known) if bands_known else None
+    high = sum(line["high_j"] or 0.0 for line in known) if bands_known else None
+    return EnergyPart(
+        group=group,
+        value_j=value / samples,
+        low_j=ratio(low, samples),
+        high_j=ratio(high, samples),
+        partial=len(known) < len(lines),
+    )
+
+
+def _answer_sentence(report: ReportDocument) -> tuple[str, ...]:
+    accuracy = report["accuracy"]
+    if accuracy is None or accuracy["chip"] is None:
+        return ()
+    answer = f"The chip is right in {percent(accuracy['chip'])} of {count(accuracy['samples'])} samples"
+    return (f"{answer}, the float network in {percent(accuracy['float'])}.",)
+
+
+def _cost_sentence(report: ReportDocument) -> tuple[str, ...]:
+    cost_set, run = default_set(report), report["run"]
+    if cost_set is None or run is None:
+        return ()
+    time, energy = cost_set["time"]["per_inference_s"], cost_set["energy"]["per_inference_j"]
+    static = next((part for part in energy_parts(cost_set, run["samples"]) if part.group == "static"), None)
+    share = ratio(static.value_j if static else None, energy)
+    of_it = f", {percent(share, 0)} of it static" if share is not None else ""
+    return (f"One inference takes {quantity(time, 's')} and {quantity(energy, 'J')}{of_it}.",)
+
+
+def _fit_figure(report: ReportDocument) -> KeyFigure:
+    mapping = report["mapping"]
+    if mapping is None:
+        refused = any(finding["severity"] == "error" for finding in report["findings"])
+        word, tone = ("Does not fit", "bad") if refused else ("Not mapped", "open")
+        return KeyFigure("fit", "Fit", word, ("no cores assigned",), "bad" if tone == "bad" else "open")
+    details = [f"lower bound {count(mapping['cores_lower_bound'])}"]
+    if mapping["binding_resource"]:
+        details.append(f"set by {words(mapping['binding_resource'])}")
+    return KeyFigure("fit", "Fit", _cores_of_chip(report), tuple(details), "good")
+
+
+def _accuracy_figure(report: ReportDocument) -> KeyFigure:
+    accuracy = report["accuracy"]
+    if accuracy is None:
+        return KeyFigure("accuracy", "Accuracy on chip", UNKNOWN, ("no labels given",))
+    chip, reference = accuracy["chip"], accuracy["float"]
+    loss = None if chip is None or reference is None else reference - chip
+    details = [f"float {percent(reference)}"]
+    if loss is not None:
+        details.append(points(-loss))
+    details.append(f"{count(accuracy['samples'])} samples")
+    return KeyFigure("accuracy", "Accuracy on chip", percent(chip), tuple(details), _loss_tone(loss))
+
+
+def _latency_figure(report: ReportDocument) -> KeyFigure:
+    cost_set, run = default_set(report), report["run"]
+    if run is None:
+        return KeyFigure("latency", "Latency per inference", UNKNOWN, ("nothing was run",))
+    ticks = f"{plain(ticks_per_inference(run))} ticks"
+    if run["pipeline_ticks"]:
+        ticks += f", output lags by {run['pipeline_ticks']}"
+    if cost_set is None:
+        return KeyFigure("latency", "Latency per inference", ticks, ())
+    time = cost_set["time"]
+    range_text = f"band {band(time['low_s'], time['high_s'], 's')}"
+    return KeyFigure("latency", "Latency per inference", quantity(time["per_inference_s"], "s"), (ticks, range_text))
+
+
+def _energy_figure(report: ReportDocument) -> KeyFigure:
+    cost_set = default_set(report)
+    if cost_set is None:
+        return KeyFigure("energy", "Energy per inference", UNKNOWN, ("nothing was run",))
+    energy = cost_set["energy"]
+    range_text = f"band {band(energy['per_inference_low_j'], energy['per_inference_high_j'], 'J')}"
+    details = (range_text, f"cost set {cost_set['name']}")
+    return KeyFigure("energy", "Energy per inference", quantity(energy["per_inference_j"], "J"), details)
+
+
+def _limit_figure(report: ReportDocument) -> KeyFigure:
+    limit = report["limit"]
+    if limit is None:
+        return KeyFigure("limit", "Limit that binds", UNKNOWN, ())
+    return KeyFigure("limit", "Limit that binds", limit["name"], (limit["text"],))
+
+
+def _loss_tone(loss: float | None) -> Tone:
+    if loss is None:
+        return "open"
+    rounded = round(loss, 6)
+    return "good" if rounded <= SMALL_LOSS else "warning" if rounded <= LARGE_LOSS else "bad"
+
+
+def _cores_of_chip(report: ReportDocument) -> str:
+    mapping, total = report["mapping"], report["chip"]["cores"]
+    used = mapping["cores_used"] if mapping else 0
+    if total is None:
+        return _number(used, "core")
+    return f"{count(used)} of {count(total)} cores"
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
