@@ -30,11 +30,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Band:
-    """Factors from an estimate to the lowest and highest plausible truth, and the measurements they come from."""
+    """Factors from an estimate to the lowest and highest plausible truth, and the measurements they come from.
+
+    ``known`` is False where nobody published a comparison with silicon; the factors are then 1 and mean nothing.
+    """
 
     low: float
     high: float
     text: str
+    known: bool = True
 
 
 EXACT = Band(1.0, 1.0, "")
@@ -92,6 +96,7 @@ class SetReport:
     energy: Estimate
     energy_lines: tuple[EnergyLine, ...]
     time: Estimate
+    time_band_known: bool
     time_lines: tuple[TimeLine, ...]
     tick_time_s: Any
     busiest_core: Any

@@ -71,6 +71,7 @@ def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samp
         energy=on_chip_total(lines),
         energy_lines=lines,
         time=duration,
+        time_band_known=time_band.known,
         time_lines=time_lines,
         tick_time_s=times.total_s,
         busiest_core=times.busiest_core,
@@ -82,7 +83,7 @@ def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samp
 def _band(chip: Any, name: str, quantity: str) -> Band:
     comparisons = [item for item in chip.validation.accuracy.get(name, ()) if item.quantity == quantity]
     if not comparisons:
-        return Band(1.0, 1.0, f"{quantity}: no published comparison with silicon, band unknown")
+        return Band(1.0, 1.0, f"{quantity}: no published comparison with silicon, band unknown", known=False)
     text = ", ".join(
         f"{item.low.value * 100:+.3g} .. {item.high.value * 100:+.3g} % on {item.workload}" for item in comparisons
     )
