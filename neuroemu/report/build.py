@@ -326,8 +326,8 @@ def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any
         "time": {
             "total_s": item.time.value,
             "per_inference_s": item.time.value / inferences,
-            "low_s": item.time.low / inferences,
-            "high_s": item.time.high / inferences,
+            "low_s": item.time.low / inferences if item.time_band_known else None,
+            "high_s": item.time.high / inferences if item.time_band_known else None,
             "per_tick_mean_s": float(item.tick_time_s.mean()) if ticks else None,
             "per_tick_max_s": float(item.tick_time_s.max()) if ticks else None,
             "lines": [
