@@ -7,6 +7,7 @@ Sizes are checked against what the file really stores before anything is allocat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ MOST_COMPRESSION = 1100
 """Deflate cannot shrink data by more than a factor of about 1032; a file that claims more is not what it says."""
 SMALL_BYTES = 2**16
 """Arrays up to this size are read whatever the file stores for them (fill values need no storage)."""
+LARGEST_CHUNK_BYTES = 2**20
+"""Chunks up to this size are accepted even when they are larger than their array (h5py's default chunks are)."""
+MOST_CHUNKS = 100_000
 MOST_NODES = 100_000
 DEEPEST = 16
 LONGEST_NAME = 1024
@@ -194,11 +198,23 @@ class _Reader:
             message = f"declares {_human(declared)} (shape {dataset.shape}) but the file stores {_human(stored)} of it"
             self._refuse("NE1004", message, place, "the file is damaged or hostile: export it again")
             return False
+        if dataset.chunks is not None and not self._chunks_fit(dataset, stored):
+            message = f"has the shape {dataset.shape} but is stored in chunks of {dataset.chunks}"
+            self._refuse("NE1004", message, place, "the file is damaged or hostile: export it again")
+            return False
         self.allocated += declared
         if self.allocated > MOST_BYTES:
             message = f"with {_human(declared)} here the arrays exceed the limit of {_human(MOST_BYTES)}"
             raise BadInput(Finding("NE1004", message, f"{self.path}:{place}"))
         return True
+
+    def _chunks_fit(self, dataset: h5py.Dataset, stored: int) -> bool:
+        """Whether HDF5 can be trusted with the chunks: same rank (it loops for ever otherwise), sane size and number."""
+        if len(dataset.chunks) != len(dataset.shape) or min(dataset.chunks) < 1:
+            return False
+        one = dataset.dtype.itemsize * math.prod(int(side) for side in dataset.chunks)
+        number = math.prod(-(-int(side) // int(step)) for side, step in zip(dataset.shape, dataset.chunks, strict=True))
+        return one <= max(LARGEST_CHUNK_BYTES, MOST_COMPRESSION * stored) and number <= MOST_CHUNKS
 
     def _text(self, dataset: h5py.Dataset, place: str) -> str | None:
         if dataset.shape != () or dataset.dtype.kind not in "OS" or not self._may_read(dataset, place):

@@ -379,3 +379,30 @@ def test_tiny_and_unusual_files_are_refused(tmp_path, chain):
     tiny.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 20)
     assert findings_of(tiny)[0].code == "NE1003"
     assert findings_of(altered(chain((2,), lif()), 13, b"\x04"))[0].code == "NE1003"
+
+
+@pytest.mark.parametrize("chunks", [(2000, 2000), (1, 1)])
+def test_chunks_that_cost_more_than_their_array_are_refused(chain, chunks):
+    path = chain((2,), linear(np.ones((2, 2))), lif())
+    with h5py.File(path, "a") as file:
+        del file["node/nodes/n0/weight"]
+        options = {"maxshape": (None, None), "chunks": chunks, "compression": "gzip"}
+        if chunks == (1, 1):
+            file["node/nodes/n0"].create_dataset("weight", data=np.ones((400, 400)), **options)
+        else:
+            file["node/nodes/n0"].create_dataset("weight", shape=(2, 2), **options)
+    (finding,) = findings_of(path)
+    assert finding.code == "NE1004" and "chunks of" in finding.message
+
+
+def test_chunks_of_another_rank_than_the_array_do_not_hang(chain):
+    path = chain((2,), lif())
+    with h5py.File(path, "a") as file:
+        node = file["node/nodes/n0"]
+        del node["v_leak"]
+        node.create_dataset("v_leak", data=np.full((2, 7, 11), 0.5), chunks=(2, 7, 11), compression="gzip")
+    content = path.read_bytes()
+    dataspace = bytes([1, 3, 1, 0, 0, 0, 0, 0]) + b"".join(side.to_bytes(8, "little") for side in (2, 7, 11))
+    assert content.count(dataspace) == 1
+    (finding,) = findings_of(altered(path, content.find(dataspace) + 1, b"\x01"))
+    assert finding.code == "NE1004" and finding.where.endswith("n0/v_leak")
