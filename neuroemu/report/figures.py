@@ -78,8 +78,8 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def words(key: str) -> str:
-    """``synapse_memory_bits`` -> ``synapse memory bits``."""
-    return key.replace("_", " ")
+    """Name of a resource or counter for people: ``synapse_memory_bits`` -> ``synapse memory``."""
+    return key.removesuffix("_bits").replace("_", " ")
 
 
 def round_up(value: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, points, quantity, ratio, words
 
 if TYPE_CHECKING:
-    from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument, RunSummary
+    from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument
 
 Tone = Literal["good", "warning", "bad", "open"]
 CHIP_GROUPS = ("neuron", "synapse", "network", "reset", "static")
@@ -102,16 +102,37 @@ def default_set(report: ReportDocument) -> CostSet | None:
     return (named or cost["sets"])[0]
 
 
-def ticks_per_inference(run: RunSummary) -> float | None:
+def inferences(report: ReportDocument) -> float | None:
+    """Inferences run, the started part of an interrupted one as a fraction; None when nothing was run."""
+    run, cost_set = report["run"], default_set(report)
+    if cost_set is not None:
+        number = ratio(cost_set["time"]["total_s"], cost_set["time"]["per_inference_s"])
+        if number is not None:
+            return number
+    return run["samples"] if run else None
+
+
+def ticks_per_inference(report: ReportDocument) -> float | None:
     """Ticks from the first input tick of a sample to the first of the next."""
-    return ratio(run["total_ticks"], run["samples"])
+    run = report["run"]
+    return ratio(run["total_ticks"], inferences(report)) if run else None
 
 
-def energy_parts(cost_set: CostSet, samples: int | None) -> tuple[EnergyPart, ...]:
+def band_of(low: float | None, high: float | None, unit: str) -> str:
+    """An error band as text; a band without width is none, so it is unknown."""
+    return UNKNOWN if low == high else band(low, high, unit)
+
+
+def part_text(part: EnergyPart | None) -> str:
+    """Energy of a part; unknown when the cost set has no line for it."""
+    return part.text if part else UNKNOWN
+
+
+def energy_parts(cost_set: CostSet, inferences: float | None) -> tuple[EnergyPart, ...]:
     """Energy per inference by group, in the order of the stack; groups without lines are left out."""
     lines = cost_set["energy"]["lines"]
     present = [group for group in (*CHIP_GROUPS, *APART_GROUPS) if any(line["group"] == group for line in lines)]
-    return tuple(_part(group, [line for line in lines if line["group"] == group], samples) for group in present)
+    return tuple(_part(group, [line for line in lines if line["group"] == group], inferences) for group in present)
 
 
 def known_energy_j(parts: tuple[EnergyPart, ...], groups: tuple[str, ...]) -> float:
@@ -119,9 +140,9 @@ def known_energy_j(parts: tuple[EnergyPart, ...], groups: tuple[str, ...]) -> fl
     return sum(part.value_j or 0.0 for part in parts if part.group in groups)
 
 
-def _part(group: str, lines: list[EnergyLine], samples: int | None) -> EnergyPart:
+def _part(group: str, lines: list[EnergyLine], inferences: float | None) -> EnergyPart:
     known = [line for line in lines if line["value_j"] is not None]
-    if not known or not samples:
+    if not known or not inferences:
         return EnergyPart(group, None, None, None)
     value = sum(line["value_j"] or 0.0 for line in known)
     bands_known = all(line["low_j"] is not None and line["high_j"] is not None for line in known)
@@ -129,9 +150,9 @@ def _part(group: str, lines: list[EnergyLine], samples: int | None) -> EnergyPar
     high = sum(line["high_j"] or 0.0 for line in known) if bands_known else None
     return EnergyPart(
         group=group,
-        value_j=value / samples,
-        low_j=ratio(low, samples),
-        high_j=ratio(high, samples),
+        value_j=value / inferences,
+        low_j=ratio(low, inferences),
+        high_j=ratio(high, inferences),
         partial=len(known) < len(lines),
     )
 
@@ -149,7 +170,9 @@ def _cost_sentence(report: ReportDocument) -> tuple[str, ...]:
     if cost_set is None or run is None:
         return ()
     time, energy = cost_set["time"]["per_inference_s"], cost_set["energy"]["per_inference_j"]
-    static = next((part for part in energy_parts(cost_set, run["samples"]) if part.group == "static"), None)
+    if time is None or energy is None:
+        return ()
+    static = next((part for part in energy_parts(cost_set, inferences(report)) if part.group == "static"), None)
     share = ratio(static.value_j if static else None, energy)
     of_it = f", {percent(share, 0)} of it static" if share is not None else ""
     return (f"One inference takes {quantity(time, 's')} and {quantity(energy, 'J')}{of_it}.",)
@@ -170,7 +193,8 @@ def _fit_figure(report: ReportDocument) -> KeyFigure:
 def _accuracy_figure(report: ReportDocument) -> KeyFigure:
     accuracy = report["accuracy"]
     if accuracy is None:
-        return KeyFigure("accuracy", "Accuracy on chip", UNKNOWN, ("no labels given",))
+        reason = "no labels given" if report["run"] else "nothing was run"
+        return KeyFigure("accuracy", "Accuracy on chip", UNKNOWN, (reason,))
     chip, reference = accuracy["chip"], accuracy["float"]
     loss = None if chip is None or reference is None else reference - chip
     details = [f"float {percent(reference)}"]
@@ -184,13 +208,13 @@ def _latency_figure(report: ReportDocument) -> KeyFigure:
     cost_set, run = default_set(report), report["run"]
     if run is None:
         return KeyFigure("latency", "Latency per inference", UNKNOWN, ("nothing was run",))
-    ticks = f"{plain(ticks_per_inference(run))} ticks"
+    ticks = f"{plain(ticks_per_inference(report))} ticks"
     if run["pipeline_ticks"]:
         ticks += f", output lags by {run['pipeline_ticks']}"
     if cost_set is None:
         return KeyFigure("latency", "Latency per inference", ticks, ())
     time = cost_set["time"]
-    range_text = f"band {band(time['low_s'], time['high_s'], 's')}"
+    range_text = f"band {band_of(time['low_s'], time['high_s'], 's')}"
     return KeyFigure("latency", "Latency per inference", quantity(time["per_inference_s"], "s"), (ticks, range_text))
 
 
@@ -199,7 +223,7 @@ def _energy_figure(report: ReportDocument) -> KeyFigure:
     if cost_set is None:
         return KeyFigure("energy", "Energy per inference", UNKNOWN, ("nothing was run",))
     energy = cost_set["energy"]
-    range_text = f"band {band(energy['per_inference_low_j'], energy['per_inference_high_j'], 'J')}"
+    range_text = f"band {band_of(energy['per_inference_low_j'], energy['per_inference_high_j'], 'J')}"
     details = (range_text, f"cost set {cost_set['name']}")
     return KeyFigure("energy", "Energy per inference", quantity(energy["per_inference_j"], "J"), details)
 

@@ -191,16 +191,11 @@ def _metric(mapping: Mapping, key: str) -> Metric:
     limit = mapping["limits"].get(key)
     return Metric(
         key=key,
-        label=label(key),
+        label=words(key),
         levels=tuple(_level(value, largest) for value in values),
         largest=amount(key, largest),
         limit=None if limit is None else f"{amount(key, limit)} per core, fullest {percent(ratio(largest, limit), 0)}",
     )
-
-
-def label(key: str) -> str:
-    """Name of a resource or counter for people."""
-    return words(key.removesuffix("_bits"))
 
 
 def amount(key: str, value: float | None) -> str:
@@ -236,10 +231,10 @@ def _core_title(mapping: Mapping, core: Core) -> str:
     place = "" if core["x"] is None or core["y"] is None else f" at tile ({core['x']}, {core['y']})"
     lines = [f"core {core['core']}{place}"]
     lines += [f"{part['name']}: {count(part['neurons'])} neurons" for part in core["populations"]]
-    lines += [f"{label(key)}: {count(value)}" for key, value in (core["activity"] or {}).items()]
+    lines += [f"{words(key)}: {count(value)}" for key, value in (core["activity"] or {}).items()]
     for key, value in core["use"].items():
         share = ratio(value, mapping["limits"].get(key))
-        lines.append(f"{label(key)}: {amount(key, value)}" + ("" if share is None else f" ({percent(share)})"))
+        lines.append(f"{words(key)}: {amount(key, value)}" + ("" if share is None else f" ({percent(share)})"))
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from neuroemu.report.headline import (
     CHIP_GROUPS,
     GROUP_TITLES,
     EnergyPart,
+    band_of,
     energy_parts,
     known_energy_j,
 )
@@ -71,9 +72,9 @@ class EnergyStack:
     apart: tuple[LegendEntry, ...]
 
 
-def energy_stacks(cost: Cost, samples: int | None) -> tuple[EnergyStack, ...]:
+def energy_stacks(cost: Cost, inferences: float | None) -> tuple[EnergyStack, ...]:
     """One stack per cost set, all whole bars on one scale and all dynamic bars on another."""
-    parts_of = {cost_set["name"]: energy_parts(cost_set, samples) for cost_set in cost["sets"]}
+    parts_of = {cost_set["name"]: energy_parts(cost_set, inferences) for cost_set in cost["sets"]}
     whole_scale = max((_upper_end(cost_set, parts_of[cost_set["name"]]) for cost_set in cost["sets"]), default=0.0)
     dynamic_scale = max((known_energy_j(parts, DYNAMIC_GROUPS) for parts in parts_of.values()), default=0.0)
     return tuple(
@@ -82,9 +83,9 @@ def energy_stacks(cost: Cost, samples: int | None) -> tuple[EnergyStack, ...]:
     )
 
 
-def small_stack(cost_set: CostSet, samples: int | None) -> tuple[Segment, ...]:
+def small_stack(cost_set: CostSet, inferences: float | None) -> tuple[Segment, ...]:
     """One bar over its full width, for the headline."""
-    parts = energy_parts(cost_set, samples)
+    parts = energy_parts(cost_set, inferences)
     total = known_energy_j(parts, CHIP_GROUPS)
     return _segments(parts, CHIP_GROUPS, total)
 
@@ -102,7 +103,7 @@ def _stack(
         is_default=cost_set["name"] == default,
         band_text=cost_set["band_text"],
         per_inference=quantity(total, "J"),
-        range_text=band(energy["per_inference_low_j"], energy["per_inference_high_j"], "J"),
+        range_text=band_of(energy["per_inference_low_j"], energy["per_inference_high_j"], "J"),
         whole=_with_static_range(parts, whole_scale),
         span=_span(cost_set, whole_scale),
         dynamic=_segments(parts, DYNAMIC_GROUPS, dynamic_scale),

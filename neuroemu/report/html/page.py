@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from neuroemu.report import headline
-from neuroemu.report.figures import band, count, percent, plain, quantity, ratio, short_count, words
+from neuroemu.report.figures import count, percent, plain, quantity, ratio, short_count, words
 from neuroemu.report.glossary import GLOSSARY
 from neuroemu.report.html import tables
 from neuroemu.report.html.core_map import LEVELS, core_map
@@ -47,7 +47,7 @@ def _environment() -> Environment:
     environment.filters.update(
         count=count, percent=percent, plain=plain, quantity=quantity, short_count=short_count, words=words
     )
-    environment.filters["time_band"] = lambda time: band(time["low_s"], time["high_s"], "s")
+    environment.filters["time_band"] = lambda time: headline.band_of(time["low_s"], time["high_s"], "s")
     return environment
 
 
@@ -57,7 +57,7 @@ def _asset(name: str) -> str:
 
 def _context(report: ReportDocument) -> dict[str, Any]:
     run, mapping, cost = report["run"], report["mapping"], report["cost"]
-    samples = run["samples"] if run else None
+    number = headline.inferences(report)
     default = headline.default_set(report)
     plot, curve = raster(report), tick_time(run) if run else None
     script = _asset("page.js")
@@ -68,7 +68,7 @@ def _context(report: ReportDocument) -> dict[str, Any]:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "verdict": headline.verdict(report),
         "figures": headline.key_figures(report),
-        "small_stack": small_stack(default, samples) if default else (),
+        "small_stack": small_stack(default, number) if default else (),
         "group_titles": headline.GROUP_TITLES,
         "findings": tables.findings_by_severity(report),
         "graph": network_graph(report["network"]),
@@ -85,21 +85,21 @@ def _context(report: ReportDocument) -> dict[str, Any]:
         "counters": tables.counter_rows(run) if run else (),
         "tick_time": curve,
         "tick_time_series": curve.series if curve else [],
-        "stacks": energy_stacks(cost, samples) if cost else (),
-        "cost_sets": [_cost_tables(cost_set, index, samples) for index, cost_set in enumerate(cost["sets"])]
+        "stacks": energy_stacks(cost, number) if cost else (),
+        "cost_sets": [_cost_tables(cost_set, index, number) for index, cost_set in enumerate(cost["sets"])]
         if cost
         else (),
         "default_set": default,
-        "ticks_per_inference": headline.ticks_per_inference(run) if run else None,
+        "ticks_per_inference": headline.ticks_per_inference(report),
         "glossary": GLOSSARY,
     }
 
 
-def _cost_tables(cost_set: CostSet, position: int, samples: int | None) -> dict[str, Any]:
+def _cost_tables(cost_set: CostSet, position: int, inferences: float | None) -> dict[str, Any]:
     return {
         "set": cost_set,
-        "energy": tables.energy_rows(cost_set, position, samples),
-        "time": tables.time_rows(cost_set, position, samples),
+        "energy": tables.energy_rows(cost_set, position, inferences),
+        "time": tables.time_rows(cost_set, position, inferences),
         "time_shares": tables.time_shares(cost_set),
         "per_second": quantity(ratio(1.0, cost_set["time"]["per_inference_s"]), "inference/s"),
         "constants": tables.constant_rows(cost_set, position),

@@ -154,15 +154,15 @@ def mapping_facts(mapping: Mapping) -> tuple[tuple[str, str], ...]:
     )
 
 
-def energy_rows(cost_set: CostSet, position: int, samples: int | None) -> tuple[CostRow, ...]:
+def energy_rows(cost_set: CostSet, position: int, inferences: float | None) -> tuple[CostRow, ...]:
     """Lines of the energy table of the cost set at ``position``."""
     anchors = _anchors(cost_set, position)
     return tuple(
         CostRow(
             name=line["name"],
             group=line["group"],
-            per_inference=quantity(ratio(line["value_j"], samples), "J"),
-            band=_band(ratio(line["low_j"], samples), ratio(line["high_j"], samples), "J"),
+            per_inference=quantity(ratio(line["value_j"], inferences), "J"),
+            band=_band(ratio(line["low_j"], inferences), ratio(line["high_j"], inferences), "J"),
             total=quantity(line["value_j"], "J"),
             formula=line["formula"],
             constants=tuple((key, anchors.get(key, "")) for key in line["constants"]),
@@ -171,14 +171,14 @@ def energy_rows(cost_set: CostSet, position: int, samples: int | None) -> tuple[
     )
 
 
-def time_rows(cost_set: CostSet, position: int, samples: int | None) -> tuple[CostRow, ...]:
+def time_rows(cost_set: CostSet, position: int, inferences: float | None) -> tuple[CostRow, ...]:
     """Lines of the time table of the cost set at ``position``."""
     anchors = _anchors(cost_set, position)
     return tuple(
         CostRow(
             name=line["name"],
             group=f"t{index % 6}",
-            per_inference=quantity(ratio(line["value_s"], samples), "s"),
+            per_inference=quantity(ratio(line["value_s"], inferences), "s"),
             band="",
             total=quantity(line["value_s"], "s"),
             formula=line["formula"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuroemu.report.figures import UNKNOWN, count, percent, ratio
-from neuroemu.report.html.core_map import amount, label
+from neuroemu.report.figures import UNKNOWN, count, percent, ratio, words
+from neuroemu.report.html.core_map import amount
 
 if TYPE_CHECKING:
     from neuroemu.report.shape import Core, Mapping
@@ -84,7 +84,7 @@ def utilisation(mapping: Mapping) -> Utilisation | None:
     rows = sorted(cores, key=lambda core: (-_peak(core, mapping), core["core"]))[:MOST_ROWS]
     return Utilisation(
         profiles=tuple(_profile(mapping, key) for key in keys),
-        resources=tuple(label(key) for key in keys),
+        resources=tuple(words(key) for key in keys),
         rows=tuple(_row(core, keys, mapping) for core in sorted(rows, key=lambda core: core["core"])),
         left_out=len(cores) - len(rows),
     )
@@ -97,11 +97,11 @@ def _profile(mapping: Mapping, key: str) -> Profile:
     scale = limit or (known[0][0] if known else None)
     relative = not limit
     if not known:
-        return Profile(label(key), amount(key, limit), UNKNOWN, "", UNKNOWN, (), relative)
+        return Profile(words(key), amount(key, limit), UNKNOWN, "", UNKNOWN, (), relative)
     largest, fullest_core = known[0]
     mean = sum(value for value, _ in known) / len(known)
     return Profile(
-        name=label(key),
+        name=words(key),
         limit=amount(key, limit),
         fullest=amount(key, largest) if relative else percent(ratio(largest, limit)),
         where=f"core {fullest_core}",
