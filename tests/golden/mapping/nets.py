@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,16 @@ def _heavy_tailed_rates(seed: int, neurons: int) -> Ints:
     return values[np.searchsorted(upto, _below(seed, RATE_STREAM, neurons, 1000), side="right")].astype(np.int64)
 
 
+def permutation(seed: int, neurons: int) -> Ints:
+    """New id of every old id in a shuffled network."""
+    return np.argsort(_words(seed, SHUFFLE_STREAM, neurons), kind="stable").astype(np.int64)
+
+
 def _build(source: Ints, target: Ints, rate: Ints, shuffle_seed: int | None) -> Net:
     """Merge parallel synapses; with a shuffle seed neuron i gets the id ``permutation[i]``."""
     neurons = len(rate)
     if shuffle_seed is not None:
-        new_id = np.argsort(_words(shuffle_seed, SHUFFLE_STREAM, neurons), kind="stable")
+        new_id = permutation(shuffle_seed, neurons)
         source, target = new_id[source], new_id[target]
         shuffled = np.empty_like(rate)
         shuffled[new_id] = rate
@@ -91,7 +97,7 @@ def _offsets(sizes: Iterable[int]) -> Ints:
 def mlp(seed: int, layers: Sequence[int]) -> Net:
     """Dense layers in a row."""
     offset = _offsets(layers)
-    blocks = [_all_to_all(*pair) for pair in zip(layers, layers[1:])]
+    blocks = [_all_to_all(*pair) for pair in pairwise(layers)]
     source = np.concatenate([block[0] + offset[i] for i, block in enumerate(blocks)])
     target = np.concatenate([block[1] + offset[i + 1] for i, block in enumerate(blocks)])
     return _build(source, target, _heavy_tailed_rates(seed, int(offset[-1])), None)
@@ -111,7 +117,7 @@ def _convolution(height: int, width: int, channels: tuple[int, int], stride: int
 def conv(seed: int, h: int, w: int, channels: Sequence[int], strides: Sequence[int], dense: Sequence[int]) -> Net:
     """3x3 convolutions, then dense layers."""
     sources, targets, base, size = [], [], 0, channels[0] * h * w
-    for pair, stride in zip(zip(channels, channels[1:]), strides):
+    for pair, stride in zip(pairwise(channels), strides, strict=True):
         source, target, h, w = _convolution(h, w, pair, stride)
         sources.append(source + base)
         targets.append(target + base + size)
@@ -163,7 +169,7 @@ def pd(seed: int, scale_ppm: int) -> Net:
         for pre in range(8):
             if not (probability := PD_PROBABILITY[post][pre]):
                 continue
-            synapses = int(round(math.log(1 - probability) / math.log1p(-1.0 / (size[pre] * size[post]))))
+            synapses = round(math.log(1 - probability) / math.log1p(-1.0 / (size[pre] * size[post])))
             stream = 40 + 2 * (post * 8 + pre)
             sources.append(_below(seed, stream, synapses, size[pre]) + offset[pre])
             targets.append(_below(seed, stream + 1, synapses, size[post]) + offset[post])
