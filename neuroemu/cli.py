@@ -11,12 +11,35 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from neuroemu import __version__
 from neuroemu.errors import Finding, NeuroemuError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C; what was complete by then is reported and written."""
+
+
+class Interrupted(NeuroemuError):
+    """Ctrl-C before there was anything to report."""
+
+    exit_code = INTERRUPTED
+
+
+class Verbs(TyperGroup):
+    """The verbs; a Ctrl-C in one of them is an error with a code like any other."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            finding = Finding("NE6014", "interrupted before there was anything to keep; nothing was written")
+            raise Interrupted(finding) from None
+
+
 app = typer.Typer(
     name="neuroemu",
+    cls=Verbs,
     help="Deploy a trained spiking network on an emulated neuromorphic chip: does it fit, what does it compute, how long "
     "does it take, what does it cost and what limits it.",
     no_args_is_help=True,
@@ -49,8 +72,6 @@ PartitionerOption = Annotated[str | None, typer.Option("--partitioner", help="Ho
 PlacerOption = Annotated[str | None, typer.Option("--placer", help="How cores are placed on the mesh.")]
 
 _DEFAULT_COMPARED = 1000
-INTERRUPTED = 130
-"""Exit code after Ctrl-C; what was complete by then is reported and written."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,9 +83,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(outcome if isinstance(outcome, int) else 0)  # typer hands an Exit back as its code
     except NeuroemuError as error:
         _fail(error.findings, error.exit_code, as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        stopped = Finding("NE6014", "interrupted before there was anything to keep; nothing was written")
-        _fail((stopped,), INTERRUPTED, as_json)
     except Exception as error:  # noqa: BLE001  # the last resort: a defect must not end in a traceback
         if not _is_usage_error(error):
             _fail((_defect(error),), 3, as_json)

@@ -115,7 +115,9 @@ def test_replaced_rules_still_answer_far_above_chance(name: str) -> None:
 def test_auto_deploys_every_recorded_file(name: str) -> None:
     network = load(CASES / name / "network.nir", "auto")
     expected = {"snntorch": "snntorch-hard", "ties_snntorch": "snntorch-hard"}
-    family = next(prefix for prefix in ("ties_snntorch", "snntorch", "norse", "sinabs", "spikingjelly") if prefix in name)
+    family = next(
+        prefix for prefix in ("ties_snntorch", "snntorch", "norse", "sinabs", "spikingjelly") if prefix in name
+    )
     assert network.dialect.startswith(expected.get(family, family))
     untold = [finding for finding in network.findings if finding.code == "NE1033"]
     assert len(untold) == (1 if "snntorch" in name else 0)

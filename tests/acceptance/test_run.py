@@ -107,7 +107,9 @@ def test_a_sample_does_not_depend_on_those_before_it(deployed: Path, tmp_path: P
     with np.load(tmp_path / "a" / "spikes.npz") as a, np.load(tmp_path / "b" / "spikes.npz") as b:
         assert np.array_equal(a["predictions"], b["predictions"][::-1])
         forwards = {(s, t, n) for s, t, n in zip(a["lif1__sample"], a["lif1__tick"], a["lif1__neuron"], strict=True)}
-        mirrored = {(9 - s, t, n) for s, t, n in zip(b["lif1__sample"], b["lif1__tick"], b["lif1__neuron"], strict=True)}
+        mirrored = {
+            (9 - s, t, n) for s, t, n in zip(b["lif1__sample"], b["lif1__tick"], b["lif1__neuron"], strict=True)
+        }
         assert forwards == mirrored
 
 
