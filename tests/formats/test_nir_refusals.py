@@ -390,7 +390,7 @@ def test_chunks_that_cost_more_than_their_array_are_refused(chain, chunks):
         if chunks == (1, 1):
             file["node/nodes/n0"].create_dataset("weight", data=np.ones((400, 400)), **options)
         else:
-            file["node/nodes/n0"].create_dataset("weight", shape=(2, 2), **options)
+            file["node/nodes/n0"].create_dataset("weight", shape=(2, 2), dtype="f4", **options)
     (finding,) = findings_of(path)
     assert finding.code == "NE1004" and "chunks of" in finding.message
 
