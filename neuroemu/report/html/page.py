@@ -26,6 +26,22 @@ if TYPE_CHECKING:
     from neuroemu.report.shape import CostSet, ReportDocument
 
 
+SECTIONS = {
+    "findings": "Findings",
+    "network": "Network",
+    "fidelity": "Fidelity",
+    "quantisation": "Quantisation",
+    "map": "Core map",
+    "utilisation": "Utilisation",
+    "activity": "Activity",
+    "time": "Time",
+    "energy": "Energy",
+    "constants": "Constants",
+    "glossary": "Glossary",
+}
+"""Anchor and title of every section, in order."""
+
+
 def render(report: ReportDocument) -> str:
     """The report as one HTML document (UTF-8 text, everything inline).
 
@@ -61,7 +77,7 @@ def _context(report: ReportDocument) -> dict[str, Any]:
     default = headline.default_set(report)
     plot, curve = raster(report), tick_time(run) if run else None
     script = _asset("page.js")
-    return {
+    context = {
         "report": report,
         "style": Markup(_asset("page.css")),
         "script": Markup(script),
@@ -93,6 +109,25 @@ def _context(report: ReportDocument) -> dict[str, Any]:
         "ticks_per_inference": headline.ticks_per_inference(report),
         "glossary": GLOSSARY,
     }
+    absent = _absent_sections(report, context)
+    context["sections"] = {key: title for key, title in SECTIONS.items() if key not in absent}
+    context["missing"] = [SECTIONS[key] for key in absent]
+    return context
+
+
+def _absent_sections(report: ReportDocument, context: dict[str, Any]) -> list[str]:
+    """Sections without anything to show, since the work did not get that far."""
+    contents = {
+        "fidelity": context["accuracy"] or context["fidelity"] or report["run"],
+        "quantisation": context["quantisation"],
+        "map": context["map"],
+        "utilisation": context["utilisation"],
+        "activity": report["run"],
+        "time": context["cost_sets"],
+        "energy": context["stacks"],
+        "constants": context["cost_sets"],
+    }
+    return [key for key, content in contents.items() if not content]
 
 
 def _cost_tables(cost_set: CostSet, position: int, inferences: float | None) -> dict[str, Any]:
@@ -100,7 +135,13 @@ def _cost_tables(cost_set: CostSet, position: int, inferences: float | None) -> 
         "set": cost_set,
         "energy": tables.energy_rows(cost_set, position, inferences),
         "time": tables.time_rows(cost_set, position, inferences),
+        "time_has_constants": any(line["constants"] for line in cost_set["time"]["lines"]),
         "time_shares": tables.time_shares(cost_set),
-        "per_second": quantity(ratio(1.0, cost_set["time"]["per_inference_s"]), "inference/s"),
+        "per_second": short_count(_rounded(ratio(1.0, cost_set["time"]["per_inference_s"]))),
         "constants": tables.constant_rows(cost_set, position),
+        "sources": tables.sources_of(cost_set),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.3g}")

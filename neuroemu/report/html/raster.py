@@ -11,7 +11,7 @@ from neuroemu.report.html.axis import Mark, whole_marks
 if TYPE_CHECKING:
     from neuroemu.report.shape import PopulationActivity, RasterPopulation, ReportDocument
 
-SHORTEST, TALLEST = 36, 132
+SHORTEST, TALLEST = 50, 132
 """Height of a lane in pixels."""
 
 
@@ -31,6 +31,8 @@ class Lane:
     offset_at: float | None
     offset_text: str
     truncated: bool
+    cut_at: float | None
+    """Where a truncated lane ends, in percent; None when spikes are missing elsewhere or nowhere."""
     per_tick: tuple[int, ...]
 
 
@@ -80,8 +82,17 @@ def _lane(lane: RasterPopulation, ticks: int, offset: int | None, activity: Popu
         offset_at=100.0 * offset / ticks if offset else None,
         offset_text="" if offset is None else f"the input reaches {lane['name']} from tick {offset} on",
         truncated=lane["truncated"],
+        cut_at=_cut_at(lane, ticks),
         per_tick=tuple(per_tick),
     )
+
+
+def _cut_at(lane: RasterPopulation, ticks: int) -> float | None:
+    """End of the last tick kept, where events are in order of ticks."""
+    kept = [tick for tick, _ in lane["events"]]
+    if not lane["truncated"] or not kept or kept != sorted(kept) or kept[-1] + 1 >= ticks:
+        return None
+    return 100.0 * (kept[-1] + 1) / ticks
 
 
 def _path(events: list[tuple[int, int]], ticks: int) -> str:

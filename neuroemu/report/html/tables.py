@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 DASH = "–"
 """Not applicable, as opposed to unknown."""
+CONFIDENCE = {
+    "V": "verified by running code",
+    "T": "transcribed from the paper",
+    "S": "read in source code",
+    "R": "recalled",
+}
+"""What the confidence marks of chip files mean."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class ConstantRow:
     confidence: str
     source: str
     source_text: str
+    source_number: int
     link: str
 
 
@@ -127,8 +135,9 @@ def rate_rows(run: RunSummary) -> tuple[ShareRow, ...]:
 
 
 def counter_rows(run: RunSummary) -> tuple[tuple[str, str], ...]:
-    """Counters over the whole run."""
-    return tuple((words(name), count(value)) for name, value in run["counters"].items())
+    """Samples, ticks and the chip's counters over the whole run."""
+    first = {"samples": run["samples"], "ticks": run["total_ticks"]}
+    return tuple((words(name), count(value)) for name, value in (first | run["counters"]).items())
 
 
 def mapping_facts(mapping: Mapping) -> tuple[tuple[str, str], ...]:
@@ -142,7 +151,7 @@ def mapping_facts(mapping: Mapping) -> tuple[tuple[str, str], ...]:
         ("binding resource", words(mapping["binding_resource"] or UNKNOWN)),
         ("packets", count(mapping["messages"])),
         ("hops", count(mapping["hops"])),
-        ("hops per packet", plain(ratio(mapping["hops"], mapping["messages"]))),
+        ("hops per packet", DASH if mapping["messages"] == 0 else plain(ratio(mapping["hops"], mapping["messages"]))),
         (
             "busiest link",
             f"{count(mapping['max_link_load'])} packets" if mapping["max_link_load"] is not None else UNKNOWN,
@@ -202,19 +211,26 @@ def time_shares(cost_set: CostSet) -> tuple[ShareRow, ...]:
 def constant_rows(cost_set: CostSet, position: int) -> tuple[ConstantRow, ...]:
     """Constants with their sources; only https links become links."""
     anchors = _anchors(cost_set, position)
+    numbers = {text: number for number, text in enumerate(sources_of(cost_set), start=1)}
     return tuple(
         ConstantRow(
             anchor=anchors[constant["key"]],
             key=constant["key"],
             text=constant["text"],
             kind=constant["kind"],
-            confidence=constant["confidence"] or UNKNOWN,
+            confidence=CONFIDENCE.get(constant["confidence"] or "", constant["confidence"] or UNKNOWN),
             source=constant["source"],
             source_text=constant["source_text"],
+            source_number=numbers.get(constant["source_text"], 0),
             link=constant["source"] if constant["source"].startswith("https://") else "",
         )
         for constant in cost_set["constants"]
     )
+
+
+def sources_of(cost_set: CostSet) -> tuple[str, ...]:
+    """Full texts of the sources of a cost set, each once, in order of appearance."""
+    return tuple(dict.fromkeys(row["source_text"] for row in cost_set["constants"] if row["source_text"]))
 
 
 def findings_by_severity(report: ReportDocument) -> dict[str, list[dict[str, object]]]:
@@ -290,8 +306,10 @@ def _fidelity_row(row: Fidelity) -> FidelityRow:
 
 
 def _difference(reference: int | None, chip: int | None) -> str:
-    change = None if chip is None or reference is None else ratio(chip - reference, reference)
-    if change is None:
-        return "" if reference == chip else UNKNOWN
+    if chip is None or reference is None:
+        return UNKNOWN
+    if reference == 0:
+        return "±0" if chip == 0 else f"+{count(chip)}"
+    change = chip / reference - 1.0
     sign = "+" if change > 0 else "−" if change < 0 else "±"
     return f"{sign}{percent(abs(change))}"

@@ -65,11 +65,19 @@ def tick_time(run: RunSummary) -> TickTimePlot | None:
         mean_text=f"mean {quantity(mean, 's')}",
         longest_text=f"longest tick {longest}: {quantity(times[longest], 's')}",
         marks_x=whole_marks(len(times)),
-        marks_y=tuple(
-            Mark(100.0 - share, quantity(top * share / 100.0, "s")) for share in (0.0, 25.0, 50.0, 75.0, 100.0)
-        ),
+        marks_y=_marks_y(top),
         ribbon=_ribbon(busiest) if busiest else (),
         series=_series(times, busiest),
+    )
+
+
+def _marks_y(top: float) -> tuple[Mark, ...]:
+    """Marks at round times between 0 and ``top``, a result of :func:`round_up`."""
+    leading = round(float(f"{top:e}".partition("e")[0]), 6)
+    parts = {1.0: 5, 1.5: 3, 2.0: 4, 2.5: 5, 3.0: 3, 4.0: 4, 5.0: 5, 6.0: 3, 8.0: 4}[leading]
+    return tuple(
+        Mark(100.0 - 100.0 * part / parts, quantity(float(f"{top * part / parts:.4g}"), "s"))
+        for part in range(parts + 1)
     )
 
 

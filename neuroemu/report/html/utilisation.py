@@ -15,6 +15,8 @@ MOST_ROWS = 256
 """Rows of the table per core; the fullest are kept, the rest is in report.json."""
 MOST_BARS = 128
 """Bars of a profile; a longer one shows every n-th core."""
+FEWEST_BARS = 3
+"""Cores from which a profile is drawn."""
 FULL = 0.9
 """Share of a limit from which a resource counts as nearly full."""
 
@@ -42,6 +44,8 @@ class Profile:
     bars: tuple[Bar, ...]
     relative: bool
     """Bars are relative to the fullest core, since no limit is known."""
+    single_share: float | None = None
+    """With a core or two there is no profile to draw: the fullest core's share of the limit."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def _profile(mapping: Mapping, key: str) -> Profile:
         mean=amount(key, round(mean)) if relative else percent(ratio(mean, limit)),
         bars=_bars(known, scale, key, relative),
         relative=relative,
+        single_share=min(ratio(largest, scale) or 0.0, 1.0) if len(known) < FEWEST_BARS else None,
     )
 
 
