@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.extending import overload, register_jitable
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload, register_jitable
 
 from neuroemu import arith
 
@@ -45,6 +46,36 @@ def njit(function: KernelFunction) -> KernelFunction:
         return numba.njit(function, cache=True, nogil=True)
     finally:
         numba.config.CACHE_DIR = kept
+
+
+@intrinsic
+def _prefetch(typing_context, array, index):  # type: ignore[no-untyped-def]  # Numba's own signature
+    """LLVM prefetch of the cache line of ``array[index]`` for reading, to be kept in all levels."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array_type = signature.args[0]
+        structure = context.make_array(array_type)(context, builder, arguments[0])
+        address = builder.gep(structure.data, [arguments[1]])
+        pointer = cgutils.voidptr_t
+        number = cgutils.int32_t
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [pointer, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(address, pointer), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), generate
+
+
+def prefetch(array: Any, index: int) -> None:
+    """Ask for the cache line of ``array[index]``; does nothing outside compiled kernels and for an empty array."""
+
+
+@overload(prefetch)
+def _prefetch_in_kernels(array, index):  # type: ignore[no-untyped-def]
+    def generated(array, index):  # type: ignore[no-untyped-def]
+        _prefetch(array, index)
+
+    return generated
 
 
 @cache

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import CostReport
+from neuroemu.emulator.delivery import Links, SynapseLists
 from neuroemu.families import Booted
 from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.costs import cost_report
 from neuroemu.families.loihi.image import ProgramImage
-from neuroemu.families.loihi.load import Links, SynapseMemory, load_program
+from neuroemu.families.loihi.load import load_program
 from neuroemu.families.loihi.packing import unpack
 from neuroemu.families.loihi.timing import Traffic, TrafficMeter
 from neuroemu.image.container import Program
@@ -100,7 +101,7 @@ def mesh_of(chip: Any) -> Mesh:
     )
 
 
-def traffic_table(image: ProgramImage, links: Links, memory: SynapseMemory, mesh: Mesh) -> Traffic:
+def traffic_table(image: ProgramImage, links: Links, memory: SynapseLists, mesh: Mesh) -> Traffic:
     """Which packets a spike of each source sends: one per output axon, host packets enter without hops."""
     inputs = image.host.route_start.shape[0] - 1
     sizes = np.array([core.compartments for core in image.cores], np.int64)

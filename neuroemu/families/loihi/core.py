@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver, flags
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.random import draw_below
 from neuroemu.families.loihi import dynamics
@@ -37,30 +38,6 @@ class Segments(NamedTuple):
     noise_exponent: Int64
 
 
-class SparseRows(NamedTuple):
-    """Listed synapses: rows of equal delay per source; ``target`` is a neuron number, ``weight`` counts 64s."""
-
-    row_start: Int64  # (sources + 1,)
-    row_delay: NDArray[np.uint8]
-    row_first: Int64  # (rows + 1,)
-    target: NDArray[np.uint32]
-    weight: NDArray[np.int16]
-
-
-class RunLists(NamedTuple):
-    """Dense and shared-kernel synapses: lists of contiguous runs, shared by all links that point to them."""
-
-    link_start: Int64  # (sources + 1,)
-    link_list: Int64
-    link_base: Int64
-    link_delay: NDArray[np.uint8]
-    run_start: Int64  # (lists + 1,)
-    run_offset: Int64
-    run_length: Int64
-    run_weight: Int64
-    weight: NDArray[np.int16]
-
-
 @dataclass(frozen=True)
 class CompiledProgram:
     """Everything the tick needs that never changes during a run."""
@@ -73,8 +50,7 @@ class CompiledProgram:
     segments: Segments
     threshold: NDArray[np.int32]
     bias: NDArray[np.int32]
-    sparse: SparseRows
-    runs: RunLists
+    synapses: Deliveries
     noise_key: NDArray[np.uint64]
     seed: int = 0
 
@@ -97,37 +73,6 @@ def initial_state(program: CompiledProgram) -> State:
         refractory=np.zeros(program.neurons, np.uint8),
         arriving=np.zeros((program.max_delay + 2, program.neurons), np.int32),
     )
-
-
-@njit
-def _add_listed(accumulators: Any, target: Any, weight: Any) -> None:
-    for synapse in range(target.shape[0]):
-        accumulators[target[synapse]] += weight[synapse]
-
-
-@njit
-def _add_run(accumulators: Any, weight: Any) -> None:
-    for position in range(weight.shape[0]):
-        accumulators[position] += weight[position]
-
-
-@njit
-def _deliver(source: int, slot: int, arriving: Any, sparse: SparseRows, runs: RunLists) -> None:
-    """Add one spike's weights to the slots in which they arrive; ``slot`` is that of delay 0."""
-    slots = arriving.shape[0]
-    for row in range(sparse.row_start[source], sparse.row_start[source + 1]):
-        accumulators = arriving[(slot + sparse.row_delay[row]) % slots]
-        first, last = sparse.row_first[row], sparse.row_first[row + 1]
-        _add_listed(accumulators, sparse.target[first:last], sparse.weight[first:last])
-    for link in range(runs.link_start[source], runs.link_start[source + 1]):
-        accumulators = arriving[(slot + runs.link_delay[link]) % slots]
-        base = runs.link_base[link]
-        synapses = runs.link_list[link]
-        for run in range(runs.run_start[synapses], runs.run_start[synapses + 1]):
-            first = base + runs.run_offset[run]
-            weight = runs.run_weight[run]
-            length = runs.run_length[run]
-            _add_run(accumulators[first : first + length], runs.weight[weight : weight + length])
 
 
 @njit
@@ -208,8 +153,7 @@ def advance(
     segments: Segments,
     threshold: Any,
     bias: Any,
-    sparse: SparseRows,
-    runs: RunLists,
+    synapses: Deliveries,
     noise_key: Any,
     seed: int,
     spike_tick: Any,
@@ -236,7 +180,7 @@ def advance(
     """
     neurons = u.shape[0]
     slots = arriving.shape[0]
-    spiked = np.zeros(neurons, np.uint8)
+    spiked = flags(neurons)
     drive = np.zeros(neurons, np.int32)
     noise = np.zeros(neurons, np.int32)
     written = 0
@@ -251,8 +195,8 @@ def advance(
             refractory[:] = 0
             arriving[:, :] = 0
         slot = tick % slots
-        for external in range(input_start[row], input_start[row + 1]):
-            _deliver(input_source[external], slot, arriving, sparse, runs)
+        external = input_source[input_start[row] : input_start[row + 1]]
+        deliver(external, external.shape[0], slot, arriving, synapses)
         for segment in range(segments.first.shape[0]):
             first = segments.first[segment]
             last = segments.last[segment]
@@ -285,13 +229,10 @@ def advance(
         for index in range(probe.shape[0]):
             probe_u[row, index] = u[probe[index]]
             probe_v[row, index] = v[probe[index]]
-        next_slot = (tick + 1) % slots
-        for neuron in range(neurons):
-            if spiked[neuron]:
-                spike_tick[written] = tick
-                spike_source[written] = neuron + inputs
-                written += 1
-                _deliver(neuron + inputs, next_slot, arriving, sparse, runs)
+        fired = collect_spikes(spiked, neurons, inputs, spike_source, written)
+        spike_tick[written : written + fired] = tick
+        deliver(spike_source[written:], fired, (tick + 1) % slots, arriving, synapses)
+        written += fired
     return last_tick, written
 
 
@@ -343,8 +284,7 @@ class LoihiEngine:
             program.segments,
             program.threshold,
             program.bias,
-            program.sparse,
-            program.runs,
+            program.synapses,
             program.noise_key,
             program.seed,
             self._spike_tick,

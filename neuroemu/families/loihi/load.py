@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists, build_deliveries
 from neuroemu.families.loihi import dynamics
-from neuroemu.families.loihi.core import CompiledProgram, RunLists, Segments, SparseRows
+from neuroemu.families.loihi.core import CompiledProgram, Segments
 from neuroemu.families.loihi.image import CoreImage, ProgramImage, SynapseFormat, SynapseSection
 
 Int64 = NDArray[np.int64]
 
-SYNAPSE_CLASSES = ("dense", "sparse", "shared_kernel")
 _NOISE_TARGETS = {"current": 1, "membrane": 2}
 
 
-@dataclass(frozen=True)
-class Links:
-    """Who feeds which synapse list: one entry per (source, destination axon)."""
-
-    link_start: Int64  # (sources + 1,)
-    destination_core: Int64  # position of the core in the program
-    synapse_list: Int64  # number of the list in the whole program
-    base: Int64  # neuron number that index 0 of the list refers to
-
-
-@dataclass(frozen=True)
-class SynapseMemory:
-    """All synapse lists of a program one after the other, weights as the neuron sees them (in 64s)."""
-
-    list_start: Int64
-    list_class: NDArray[np.uint8]
-    index: Int64
-    weight: NDArray[np.int16]
-    delay: NDArray[np.uint8]
-
-
-def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseMemory]:
+def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseLists]:
     """Build the running form of ``image``; linear in its size."""
     core_start = np.concatenate([[0], np.cumsum([core.compartments for core in image.cores])]).astype(np.int64)
     memory, first_list = _synapse_memory(image.cores)
     links = _links(image, core_start, first_list)
     inputs = int(image.host.route_start.shape[0] - 1)
     neurons = int(core_start[-1])
-    sparse, runs = _split_lists(links, memory)
     max_delay = int(max(memory.delay.max(initial=0), 0))
     thresholds = [core.thresholds[core.threshold_of_compartment].astype(np.int64) for core in image.cores]
     biases = [
@@ -62,8 +39,7 @@ def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseMe
         segments=_segments(image.cores, core_start),
         threshold=(_joined(thresholds) << dynamics.THRESHOLD_SHIFT).astype(np.int32),
         bias=_joined(biases).astype(np.int32),
-        sparse=sparse,
-        runs=runs,
+        synapses=build_deliveries(links, memory, neurons),
         noise_key=_joined(
             [np.arange(core.compartments, dtype=np.int64) + (core.core << 16) for core in image.cores]
         ).astype(np.uint64),
@@ -118,7 +94,7 @@ def _segments(cores: tuple[CoreImage, ...], core_start: Int64) -> Segments:
     return Segments(*(np.array(column, np.int64) for column in columns))
 
 
-def _synapse_memory(cores: tuple[CoreImage, ...]) -> tuple[SynapseMemory, list[Int64]]:
+def _synapse_memory(cores: tuple[CoreImage, ...]) -> tuple[SynapseLists, list[Int64]]:
     """All lists of all cores; also the number of the first list of every section, per core."""
     starts: list[Int64] = [np.zeros(1, np.int64)]
     classes: list[NDArray[np.uint8]] = []
@@ -144,7 +120,7 @@ def _synapse_memory(cores: tuple[CoreImage, ...]) -> tuple[SynapseMemory, list[I
             lists += count
             synapses += section.weight.shape[0]
         first_lists.append(np.array(first_of_section, np.int64))
-    memory = SynapseMemory(
+    memory = SynapseLists(
         list_start=np.concatenate(starts),
         list_class=np.concatenate([*classes, np.zeros(0, np.uint8)]),
         index=_joined(indices),
@@ -186,131 +162,8 @@ def _links(image: ProgramImage, core_start: Int64, first_list: list[Int64]) -> L
     base_of_axon = _joined([core.axon_base.astype(np.int64) for core in image.cores])
     axon = axon_start[destination] + np.concatenate(axons).astype(np.int64)
     return Links(
-        link_start=np.concatenate([starts[0], *(start for start in starts[1:])]),
+        link_start=np.concatenate(starts),
         destination_core=destination,
         synapse_list=list_of_axon[axon] + np.concatenate(atoms).astype(np.int64),
         base=core_start[destination] + base_of_axon[axon],
-    )
-
-
-def _split_lists(links: Links, memory: SynapseMemory) -> tuple[SparseRows, RunLists]:
-    """Listed synapses become rows per source, dense and shared ones stay runs that links point to."""
-    lengths = np.diff(memory.list_start)
-    filled = lengths > 0
-    low = np.zeros(lengths.shape[0], np.int64)
-    high = np.zeros(lengths.shape[0], np.int64)
-    if memory.delay.shape[0]:
-        at = memory.list_start[:-1][filled]
-        low[filled] = np.minimum.reduceat(memory.delay, at)
-        high[filled] = np.maximum.reduceat(memory.delay, at)
-    as_runs = (memory.list_class != SYNAPSE_CLASSES.index("sparse")) & (low == high)
-    return _sparse_rows(links, memory, as_runs), _run_lists(links, memory, as_runs, low)
-
-
-def _sparse_rows(links: Links, memory: SynapseMemory, as_runs: NDArray[np.bool_]) -> SparseRows:
-    sources = links.link_start.shape[0] - 1
-    keep = ~as_runs[links.synapse_list]
-    first = np.where(keep, memory.list_start[links.synapse_list], 0)
-    last = np.where(keep, memory.list_start[links.synapse_list + 1], 0)
-    total = int((last - first).sum())
-    target = np.empty(total, np.uint32)
-    weight = np.empty(total, np.int16)
-    delay = np.empty(total, np.uint8)
-    source_start = np.zeros(sources + 1, np.int64)
-    _gather(
-        links.link_start,
-        first,
-        last,
-        links.base,
-        memory.index,
-        memory.weight,
-        memory.delay,
-        source_start,
-        target,
-        weight,
-        delay,
-    )
-    if total and int(delay.max()) != int(delay.min()):
-        order = _sorted_by_delay(source_start, delay)
-        target, weight, delay = target[order], weight[order], delay[order]
-    new_row = np.zeros(total, np.bool_)
-    new_row[1:] = delay[1:] != delay[:-1]
-    new_row[source_start[:-1][np.diff(source_start) > 0]] = True
-    row_first = np.flatnonzero(new_row).astype(np.int64)
-    return SparseRows(
-        row_start=np.searchsorted(row_first, source_start).astype(np.int64),
-        row_delay=delay[row_first],
-        row_first=np.concatenate([row_first, [total]]).astype(np.int64),
-        target=target,
-        weight=weight,
-    )
-
-
-@njit
-def _gather(
-    link_start: Any,
-    first: Any,
-    last: Any,
-    base: Any,
-    index: Any,
-    weight: Any,
-    delay: Any,
-    source_start: Any,
-    row_target: Any,
-    row_weight: Any,
-    row_delay: Any,
-) -> None:
-    """Copy the listed synapses of every source behind one another."""
-    position = 0
-    for source in range(link_start.shape[0] - 1):
-        source_start[source] = position
-        for link in range(link_start[source], link_start[source + 1]):
-            for synapse in range(first[link], last[link]):
-                row_target[position] = base[link] + index[synapse]
-                row_weight[position] = weight[synapse]
-                row_delay[position] = delay[synapse]
-                position += 1
-    source_start[link_start.shape[0] - 1] = position
-
-
-@njit
-def _sorted_by_delay(source_start: Any, delay: Any) -> Any:
-    """Stable order of every source's synapses by delay (counting sort)."""
-    order = np.empty(delay.shape[0], np.int64)
-    counts = np.zeros(257, np.int64)
-    for source in range(source_start.shape[0] - 1):
-        first, last = source_start[source], source_start[source + 1]
-        counts[:] = 0
-        for synapse in range(first, last):
-            counts[int(delay[synapse]) + 1] += 1
-        for value in range(256):
-            counts[value + 1] += counts[value]
-        for synapse in range(first, last):
-            order[first + counts[int(delay[synapse])]] = synapse
-            counts[int(delay[synapse])] += 1
-    return order
-
-
-def _run_lists(links: Links, memory: SynapseMemory, as_runs: NDArray[np.bool_], delay_of_list: Int64) -> RunLists:
-    sources = links.link_start.shape[0] - 1
-    chosen = as_runs[links.synapse_list]
-    of_source = np.repeat(np.arange(sources), np.diff(links.link_start))[chosen]
-    link_start = np.zeros(sources + 1, np.int64)
-    np.cumsum(np.bincount(of_source, minlength=sources), out=link_start[1:])
-    list_of_link = links.synapse_list[chosen]
-    new_run = np.ones(memory.index.shape[0], np.bool_)
-    new_run[1:] = memory.index[1:] != memory.index[:-1] + 1
-    new_run[memory.list_start[:-1][np.diff(memory.list_start) > 0]] = True
-    run_first = np.flatnonzero(new_run).astype(np.int64)
-    run_last = np.append(run_first[1:], memory.index.shape[0])
-    return RunLists(
-        link_start=link_start,
-        link_list=list_of_link,
-        link_base=links.base[chosen],
-        link_delay=delay_of_list[list_of_link].astype(np.uint8),
-        run_start=np.searchsorted(run_first, memory.list_start).astype(np.int64),
-        run_offset=memory.index[run_first],
-        run_length=run_last - run_first,
-        run_weight=run_first,
-        weight=memory.weight,
     )

@@ -73,12 +73,13 @@ def test_structure_survives_the_letterbox() -> None:
     core.axons = [(0, 0, 1, 0), (1, 0, 1, 0), (2, 0, 1, 0)]
     compiled, _, memory = load_program(program(core, host=[(0, 0, axon, 0) for axon in range(3)], inputs=1))
     assert [SYNAPSE_CLASSES[number] for number in memory.list_class] == ["dense", "sparse", "shared_kernel"]
-    assert compiled.sparse.row_delay.tolist() == [0, 9]
-    assert compiled.sparse.target.tolist() == [1, 0, 3]
-    assert compiled.sparse.weight.tolist() == [4, 2, 6]
-    lists = compiled.runs.link_list.tolist()
+    synapses = compiled.synapses
+    assert synapses.row_delay.tolist() == [0, 9]
+    assert (synapses.word & np.uint32((1 << synapses.target_bits) - 1)).tolist() == [1, 0, 3]
+    assert (synapses.word >> np.uint32(synapses.target_bits)).tolist() == [4, 2, 6]
+    lists = synapses.link_list.tolist()
     assert lists == [0, 2]
-    starts = compiled.runs.run_start
+    starts = synapses.run_start
     assert [int(starts[number + 1] - starts[number]) for number in lists] == [1, 2]
     assert compiled.max_delay == 9
 
