@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from neuroemu.report.shape import CostSet, FindingEntry, ReportDocument
 
-STYLE_OF_TONE = {"good": "green", "warning": "yellow", "bad": "red", "open": "none"}
+STYLE_OF_TONE = {"good": "green", "warning": "yellow", "bad": "red", "open": "default"}
 STYLE_OF_SEVERITY = {"error": "red", "warning": "yellow", "note": "dim"}
 MOST_FINDINGS = 12
 """Findings shown; the rest is in report.json and report.html."""
