@@ -153,7 +153,7 @@ def deliver(sources: Any, count: int, slot: int, arriving: Any, synapses: Delive
                     prefetch(target, synapse)
         source = sources[position]
         for row in range(row_start[source], row_start[source + 1] if any_rows else 0):
-            offset = np.uint64(((slot + row_delay[row]) % slots) * neurons)
+            offset = np.uint64(((slot + np.int64(row_delay[row])) % slots) * neurons)
             first, last = np.uint64(row_first[row]), np.uint64(row_first[row + 1])
             if packed:
                 for synapse in range(first, last):
@@ -165,7 +165,7 @@ def deliver(sources: Any, count: int, slot: int, arriving: Any, synapses: Delive
         if not any_links:
             continue
         for link in range(link_start[source], link_start[source + 1]):
-            base = ((slot + link_delay[link]) % slots) * neurons + link_base[link]
+            base = ((slot + np.int64(link_delay[link])) % slots) * neurons + link_base[link]
             shared = link_list[link]
             for run in range(run_start[shared], run_start[shared + 1]):
                 first = np.uint64(base + run_offset[run])
