@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.loihi import dynamics
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
+from neuroemu.network.graph import strong_components
 from neuroemu.network.model import Network, Neuron, Population, Projection
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,9 @@ IntArray = NDArray[np.int64]
 MIXED, EXCITATORY, INHIBITORY = 1, 2, 3
 _WEIGHT_BITS = 8
 _SEARCH_STEPS = 24
+_ROOM_FOR_COUNTS = (2, 4, 8)
+_LEAK_STEPS = 4
+"""Steps of the membrane per step of the smallest weight, so that what a leak cuts off stays below what weights round."""
 
 
 @dataclass(frozen=True)
@@ -208,21 +212,49 @@ def fixed_arithmetic(chip: Any) -> Iterator[Finding]:
 
 
 def tick_offsets(network: Network) -> dict[str, int]:
-    """Ticks by which each population lags: the longest feed-forward path from an input, one tick per hop."""
-    offsets = dict.fromkeys(network.inputs, -1)
-    for name, population in network.populations.items():
-        if not population.is_input:
-            offsets[name] = 0
-    for _ in range(len(offsets)):
-        changed = False
-        for projection in network.projections:
-            needed = offsets[projection.source] + 1
-            if projection.delay_ticks == 0 and offsets[projection.target] < needed:
-                offsets[projection.target] = needed
-                changed = True
-        if not changed:
-            return offsets
-    raise ValueError("zero-delay cycle")
+    """Ticks by which each population lags: the longest path from an input, one tick per hop less the delays on the way.
+
+    Around a loop whose hops take longer than its delays no lag is enough; within it only paths without delay count.
+    """
+    offsets = {name: -1 if population.is_input else 0 for name, population in network.populations.items()}
+    hops = [(p.source, p.target, 1 - _least_delay(p)) for p in network.projections]
+    for part in strong_components(list(offsets), [(source, target) for source, target, _ in hops]):
+        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
+        outer = [hop for hop in hops if hop[1] in part and hop[0] not in part]
+        for hop in outer:
+            _push(offsets, hop)
+        before = dict(offsets)
+        if not _converges(offsets, inner, len(part)):
+            offsets = before
+            if not _converges(offsets, [hop for hop in inner if hop[2] == 1], len(part)):
+                raise ValueError("zero-delay cycle")
+    return offsets
+
+
+def _push(offsets: dict[str, int], hop: tuple[str, str, int]) -> bool:
+    """Let a hop's target lag behind its source; True when that changed something."""
+    source, target, ticks = hop
+    if offsets[target] >= offsets[source] + ticks:
+        return False
+    offsets[target] = offsets[source] + ticks
+    return True
+
+
+def _converges(offsets: dict[str, int], hops: list[tuple[str, str, int]], populations: int) -> bool:
+    """Push along all hops until nothing changes (Bellman and Ford); False when a loop keeps growing."""
+    for _ in range(populations + 1):
+        changed = [_push(offsets, hop) for hop in hops]
+        if not any(changed):
+            return True
+    return False
+
+
+def _least_delay(projection: Projection) -> int:
+    """Ticks that every spike of the projection waits in the float network."""
+    own = [
+        int(s.delay.min()) for s in projection.stages if isinstance(s, Sparse) and s.delay is not None and s.delay.size
+    ]
+    return projection.delay_ticks + sum(own)
 
 
 class _Layer:
@@ -336,7 +368,8 @@ class _Layer:
             errors.add(structure, mantissas, units, exponent, clipped)
             is_constant = projection.source not in self.network.populations
             delay = offset if is_constant else offset + projection.delay_ticks - offsets[projection.source] - 1
-            stored = _by_sign(mantissas) if apart else ((sign_mode, mantissas),)
+            synapses, delay = _lent_delay(mantissas, delay)
+            stored = _by_sign(synapses) if apart else ((sign_mode, synapses),)
             lowered.extend(
                 LoweredProjection(
                     projection.name,
@@ -461,15 +494,25 @@ class _Layer:
             fits = [254 * 2.0**exponent / largest for exponent in range(-8, top + 1)]
             allowed = [value for value in fits if 1 <= value <= bound]
             ideal = max(allowed) if allowed else min(max(1.0, 254 / largest), highest)
+            ideal = min(ideal, self._with_room_for_counts(fits, bound, largest))
             if not allowed or (ideal < 254 / largest and worst * 254 / largest > accumulator):
                 ideal = min(max(1.0, 254 / largest), float(highest))
                 self._overflow_note(ideal * worst, accumulator)
-            threshold = self._finest(ideal, structures)
-        leaky = bool(np.any(self.neuron.membrane_decay != 1.0)) or bool(np.any(drive != 0.0))
-        at_equality = self.neuron.compare == "ge" and self.neuron.threshold is not None and not leaky
+            threshold = self._finest(ideal, structures, drive)
         if self.neuron.threshold is None:
             return threshold, highest
+        in_steps = bool(np.all(self.neuron.membrane_decay == 1.0)) and _whole(drive * threshold)
+        at_equality = self.neuron.compare == "ge" and in_steps  # membranes are multiples of 64
         return threshold, threshold - 1 if at_equality else threshold
+
+    def _with_room_for_counts(self, fits: list[float], bound: float, largest: float) -> float:
+        """Inputs may carry counts: the scale with the most room for them that costs no precision of weights or leak."""
+        if not any(self.network.populations[projection.source].is_input for projection in self.incoming):
+            return bound
+        leaks = self.neuron.current_decay is not None or bool(np.any(self.neuron.membrane_decay != 1.0))
+        finest = (_LEAK_STEPS if leaks else 1) * 254 / largest
+        rooms = ([value for value in fits if max(1.0, finest) <= value <= bound / room] for room in _ROOM_FOR_COUNTS)
+        return min((max(values) for values in rooms if values), default=bound)
 
     def _room_for_two_lists(self, structure: Dense | Sparse | Conv2d) -> bool:
         """True where excitatory and inhibitory lists of their own (one more weight bit, twice the axons) take at most half
@@ -498,8 +541,8 @@ class _Layer:
             ("check accumulator_wraps in the report", "prune or scale down large weights"),
         )
 
-    def _finest(self, ideal: float, structures: list[Dense | Sparse | Conv2d]) -> int:
-        """The threshold near ``ideal`` (never above) whose weights round best."""
+    def _finest(self, ideal: float, structures: list[Dense | Sparse | Conv2d], drive: FloatArray) -> int:
+        """The threshold near ``ideal`` (never above) whose weights round best; among equals one that keeps bias in 64s."""
         spread = {max(1, int(ideal * (1 - 0.25 * step / _SEARCH_STEPS))) for step in range(_SEARCH_STEPS)}
         dyadic = {int(ideal) >> bits << bits for bits in range(int(ideal).bit_length())}
         candidates = sorted(spread | dyadic)
@@ -513,7 +556,7 @@ class _Layer:
             step = 2.0 ** (exponent + 1)
             return float(np.sqrt(np.mean((np.rint(sample * threshold / step) * step / threshold - sample) ** 2)))
 
-        return min(candidates, key=lambda threshold: (error(threshold), -threshold))
+        return min(candidates, key=lambda threshold: (error(threshold), not _whole(drive * threshold), -threshold))
 
     def _units_per_threshold(self, threshold: int, register: int) -> int:
         """Chip units that stand for the float threshold; one more where ``>=`` meets the chip's ``>``."""
@@ -627,6 +670,14 @@ class _WeightErrors:
     @property
     def rms(self) -> float:
         return float(np.sqrt(self._squares / self._count)) if self._count else 0.0
+
+
+def _lent_delay(structure: Dense | Sparse | Conv2d, delay: int) -> tuple[Dense | Sparse | Conv2d, int]:
+    """Where a spike comes too late (``delay`` below 0), take that from the delays of the synapses themselves."""
+    if delay >= 0 or not isinstance(structure, Sparse) or structure.delay is None or not structure.delay.size:
+        return structure, delay
+    lent = min(-delay, int(structure.delay.min()))
+    return Sparse(structure.weight, structure.delay - lent), delay + lent
 
 
 def _constant_projection(population: Population) -> Projection:
@@ -751,6 +802,10 @@ def _bias_registers(drive: FloatArray) -> tuple[int, IntArray]:
     while exponent < 7 and largest / 2**exponent > 4095:
         exponent += 1
     return exponent, np.clip(np.rint(drive / 2**exponent), -4095, 4095).astype(np.int64)
+
+
+def _whole(values: FloatArray) -> bool:
+    return bool(np.all(values == np.rint(values)))
 
 
 def _settled(drive: float, decay: FloatArray) -> float:
