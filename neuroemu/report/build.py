@@ -71,7 +71,7 @@ def build_report(
     """
     costs = None if run is None else run.costs
     everything = (*findings, *(() if run is None else _run_findings(run)))
-    return {
+    document = {
         "schema": SCHEMA_ID,
         "version": __version__,
         "network": dict(network),
@@ -91,6 +91,16 @@ def build_report(
         "cost": None if run is None else _cost_section(run.costs, run.recording.ticks / run.period or 1.0, chip),
         "limit": _limit(mapping, costs, None if run is None else run.complete_samples),
     }
+    return cast("dict[str, Any]", _in_key_order(document))
+
+
+def _in_key_order(value: Any) -> Any:
+    """The same data as it would be read back from ``report.json``: a page must not depend on where a report comes from."""
+    if isinstance(value, Mapping):
+        return {key: _in_key_order(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_in_key_order(item) for item in value]
+    return value
 
 
 def network_section(network: Network, compiled: Compiled, file: str | None) -> dict[str, Any]:
