@@ -158,18 +158,19 @@ class Run:
 class Machine:
     """A chip with a program in it."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, file: str | None = None):
         self.program = program
+        self.file = file
         self.family: Family = load_family(str(program.manifest.get("family", "")))
 
     @classmethod
     def load(cls, path: str | Path) -> Machine:
         """Read a program file; raises BadInput for a damaged one."""
-        return cls(read_program(Path(path)))
+        return cls(read_program(Path(path)), Path(path).name)
 
     def with_seed(self, seed: int) -> Machine:
         """The same program with another seed of the chip's noise."""
-        return Machine(Program({**self.program.manifest, "seed": seed}, self.program.sections))
+        return Machine(Program({**self.program.manifest, "seed": seed}, self.program.sections), self.file)
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -233,7 +234,7 @@ class Machine:
         """Report of a bare program: no network to compare with."""
         return build_report(
             chip=self.chip,
-            network=symbols_section(run.booted, "program"),
+            network=symbols_section(run.booted, "program", self.file),
             mapping=None,
             rounding=None,
             findings=(),

@@ -146,12 +146,12 @@ def network_section(network: Network, compiled: Compiled, file: str | None) -> d
     }
 
 
-def symbols_section(booted: Booted, name: str) -> dict[str, Any]:
+def symbols_section(booted: Booted, name: str, file: str | None) -> dict[str, Any]:
     """What a program file says about its network."""
     symbols = booted.symbols
     return {
         "name": name,
-        "file": None,
+        "file": file,
         "dialect": {"name": symbols.dialect, "origin": "given", "reasons": []} if symbols.dialect else None,
         "dt_s": None,
         "neurons": sum(population.size for population in symbols.populations),

@@ -34,7 +34,8 @@ def render(report: ReportDocument, console: Console) -> None:
     console.print(_title(report, console))
     console.print(_verdict(report, console))
     console.print(_figures(report, console))
-    for part in (_layers(report, console), _costs(report, console), _cores(report, console)):
+    parts = (_layers(report, console), _activity(report, console), _costs(report, console), _cores(report, console))
+    for part in parts:
         if part is not None:
             console.print(part)
     if report["findings"]:
@@ -134,6 +135,18 @@ def _layers(report: ReportDocument, console: Console) -> Table | None:
     if len(names) > MOST_LAYERS:
         table.add_row(readable(f"{len(names) - MOST_LAYERS} more layers in report.json", console, "dim"))
     return table
+
+
+def _activity(report: ReportDocument, console: Console) -> Text | None:
+    run, inferences = report["run"], headline.inferences(report)
+    if run is None:
+        return None
+    shown = [
+        f"{count(ratio(run['counters'][key], inferences))} {words(key)}"
+        for key in ("input_spikes", "spikes", "synaptic_events", "packets")
+        if key in run["counters"]
+    ]
+    return readable(f"Per inference: {', '.join(shown)}", console) if shown else None
 
 
 def _costs(report: ReportDocument, console: Console) -> Table | None:

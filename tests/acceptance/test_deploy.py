@@ -50,11 +50,21 @@ def test_accuracy_on_the_chip_stands_beside_the_float_accuracy(deployed: tuple[A
     assert accuracy["chip"] >= 0.91
 
 
-def test_the_terminal_tells_what_the_issue_of_a_deployment_is(deployed: tuple[Answer, Path], report: Any) -> None:
+def test_the_terminal_tells_what_came_out(deployed: tuple[Answer, Path], report: Any) -> None:
     said = deployed[0].out
-    assert "snntorch-hard" in said and "loihi1" in said
+    assert "digits_mlp.nir, dialect snntorch-hard (given)" in said and "Intel Loihi 1" in said
     assert f"{100 * report['accuracy']['chip']:.1f}" in said
-    for word in ("accuracy", "spikes", "synaptic", "energy", "static", "neuron", "synapse", "network"):
+    for word in (
+        "accuracy",
+        "latency",
+        "energy",
+        "limit",
+        "static",
+        "neurons",
+        "synapses",
+        "network",
+        "synaptic events",
+    ):
         assert word in said.lower(), word
 
 
@@ -80,7 +90,7 @@ def test_time_is_that_of_every_tick_of_every_sample(report: Any) -> None:
         time = cost_set["time"]
         assert time["total_s"] == pytest.approx(time["per_inference_s"] * 100)
         assert time["per_tick_mean_s"] * run["total_ticks"] == pytest.approx(time["total_s"])
-        assert time["low_s"] <= time["per_inference_s"] <= time["high_s"]
+        assert (time["low_s"] or 0.0) <= time["per_inference_s"] <= (time["high_s"] or 1.0)
 
 
 def test_energy_is_split_and_has_a_band(report: Any) -> None:
