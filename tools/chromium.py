@@ -64,6 +64,7 @@ class Page:
     """One open page. ``problems`` are console errors and uncaught exceptions, ``requests`` all URLs asked for."""
 
     browser: Chromium
+    target: str
     session: str
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -105,6 +106,10 @@ class Page:
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(shot["data"]))
 
+    def close(self) -> None:
+        """Close the page."""
+        self.browser.call("Target.closeTarget", {"targetId": self.target})
+
     def note(self, method: str, said: dict[str, Any]) -> None:
         """Keep what the page said of its own accord."""
         if method == "Runtime.exceptionThrown":
@@ -134,7 +139,7 @@ class Chromium:
         """An empty page of its own."""
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
-        self._pages[session] = Page(self, session)
+        self._pages[session] = Page(self, target, session)
         return self._pages[session]
 
     def send(self, method: str, parameters: dict[str, Any], session: str = "") -> int:

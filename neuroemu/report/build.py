@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from neuroemu import __version__
 from neuroemu.cost.estimate import CostReport, SetReport
 from neuroemu.errors import Finding
-from neuroemu.families import Booted, Compiled
-from neuroemu.network.coding import accuracy
-from neuroemu.network.connectivity import Conv2d, Dense, Pool2d, Sparse
-from neuroemu.network.model import Network, Projection
+from neuroemu.families import Booted
 from neuroemu.report.document import SCHEMA_ID, to_json
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_RASTER_EVENTS = 4000
 MOST_TICKS_SHOWN = 2000
-_KINDS = {Dense: "dense", Sparse: "sparse", Conv2d: "conv", Pool2d: "pool"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def build_report(
 
     Args:
         chip: the chip specification.
-        network: the network section, from :func:`network_section` or :func:`symbols_section`.
+        network: the network section, from ``toolchain.network_section`` or :func:`symbols_section`.
         mapping: the mapping section of the family; None when only the program file is known.
         rounding: quantisation rows of the family.
         labels: int64 (samples,), for accuracy.
@@ -103,49 +99,6 @@ def _in_key_order(value: Any) -> Any:
     return value
 
 
-def network_section(network: Network, compiled: Compiled, file: str | None) -> dict[str, Any]:
-    """What was loaded."""
-    guess = [finding for finding in network.findings if finding.code == "NE1030"]
-    return {
-        "name": network.name,
-        "file": file,
-        "dialect": {
-            "name": network.dialect,
-            "origin": "guessed" if guess else "given",
-            "reasons": [finding.message for finding in guess],
-        }
-        if network.dialect
-        else None,
-        "dt_s": network.dt_s,
-        "neurons": network.neuron_count,
-        "synapses": sum(_synapses(projection) for projection in network.projections),
-        "populations": [
-            {
-                "name": population.name,
-                "kind": "input" if population.neuron is None else population.neuron.kind,
-                "shape": list(population.shape),
-                "neurons": population.size,
-                "tick_offset": compiled.tick_offsets.get(population.name, 0),
-                "is_input": population.is_input,
-                "is_output": population.name in network.outputs,
-            }
-            for population in network.populations.values()
-        ],
-        "projections": [
-            {
-                "name": projection.name,
-                "source": projection.source,
-                "target": projection.target,
-                "kind": "+".join(_KINDS[type(stage)] for stage in projection.stages if type(stage) in _KINDS)
-                or "direct",
-                "synapses": _synapses(projection),
-                "delay_ticks": projection.delay_ticks,
-            }
-            for projection in network.projections
-        ],
-    }
-
-
 def symbols_section(booted: Booted, name: str, file: str | None) -> dict[str, Any]:
     """What a program file says about its network."""
     symbols = booted.symbols
@@ -170,12 +123,6 @@ def symbols_section(booted: Booted, name: str, file: str | None) -> dict[str, An
         ],
         "projections": [],
     }
-
-
-def _synapses(projection: Projection) -> int:
-    from neuroemu.network.connectivity import fold
-
-    return fold(projection.stages).synapse_count
 
 
 def _with_activity(mapping: Mapping[str, Any], costs: CostReport | None) -> dict[str, Any]:
@@ -268,15 +215,19 @@ def _accuracy_section(run: Run, fidelity: Fidelity | None, labels: NDArray[np.in
     compared = 0 if fidelity is None else min(fidelity.samples, done)
     return {
         "samples": done,
-        "chip": accuracy(chip, labels[:done]) if done else None,
-        "float": None if fidelity is None else accuracy(fidelity.float_predictions[:compared], labels[:compared]),
+        "chip": _share_right(chip, labels[:done]) if done else None,
+        "float": None if fidelity is None else _share_right(fidelity.float_predictions[:compared], labels[:compared]),
         "quantised_float": None
         if fidelity is None
-        else accuracy(fidelity.quantised_predictions[:compared], labels[:compared]),
+        else _share_right(fidelity.quantised_predictions[:compared], labels[:compared]),
         "agreement_with_float": None
         if fidelity is None or not compared
         else float(np.mean(chip[:compared] == fidelity.float_predictions[:compared])),
     }
+
+
+def _share_right(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    return float(np.mean(predicted == labels))
 
 
 def _fidelity_section(fidelity: Fidelity) -> list[dict[str, Any]]:

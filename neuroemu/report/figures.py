@@ -45,7 +45,7 @@ def short_count(value: float | None) -> str:
 
 def percent(fraction: float | None, digits: int = 1) -> str:
     """``0.964`` -> ``96.4 %``; a fraction that would round to 0 or 100 % says so with < or >."""
-    if fraction is None or not math.isfinite(fraction):
+    if fraction is None or not math.isfinite(100.0 * fraction):
         return UNKNOWN
     step = 10.0**-digits
     shown = 100.0 * fraction

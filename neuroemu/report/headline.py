@@ -209,10 +209,11 @@ def _latency_figure(report: ReportDocument) -> KeyFigure:
     if run is None:
         return KeyFigure("latency", "Latency per inference", UNKNOWN, ("nothing was run",))
     ticks = f"{plain(ticks_per_inference(report))} ticks"
-    if run["pipeline_ticks"]:
-        ticks += f", output lags by {run['pipeline_ticks']}"
+    lag = f"output lags by {run['pipeline_ticks']}" if run["pipeline_ticks"] else ""
     if cost_set is None:
-        return KeyFigure("latency", "Latency per inference", ticks, ())
+        return KeyFigure("latency", "Latency per inference", ticks, (lag,) if lag else ())
+    if lag:
+        ticks += f", {lag}"
     time = cost_set["time"]
     range_text = f"band {band_of(time['low_s'], time['high_s'], 's')}"
     return KeyFigure("latency", "Latency per inference", quantity(time["per_inference_s"], "s"), (ticks, range_text))
