@@ -43,6 +43,21 @@ _RESOURCES = (
 )
 
 
+_FIXES_OF_TABLES = {
+    "compartment_profiles": (
+        "give the feature maps of a convolution fewer distinct time constants",
+        "round time constants to a few values before export",
+        "split the population",
+    ),
+    "synapse_formats": (
+        "give the projections into the population equal delays",
+        "scale them to similar largest weights, so that they share a weight exponent",
+        "merge projections from one source",
+    ),
+}
+_FIXES_OF_A_PIECE = ("make the population smaller", "split the population", "use a chip with larger cores")
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where every piece went.
@@ -141,7 +156,7 @@ def _piece_use(piece: Piece, outputs: IntArray) -> list[int]:
         piece.axons,
         int(outputs[piece.neurons].sum()),
         piece.memory_bits,
-        len(piece.profiles),
+        piece.profiles,
         1,
         len({(block.kind, block.format) for block in piece.blocks}),
     ]
@@ -158,11 +173,7 @@ def _refuse_pieces(pieces: tuple[Piece, ...], use: IntArray, room: IntArray) -> 
             f"a core would need {use[row, column]} {label}, {use[row, column] - room[column]} more than the {room[column]} "
             "it has",
             f"population {name}",
-            (
-                "use fewer distinct time constants or thresholds in one population",
-                "quantise time constants to a few values before export",
-                "split the population",
-            ),
+            _FIXES_OF_TABLES.get(_RESOURCES[column], _FIXES_OF_A_PIECE),
         )
     if findings:
         raise DoesNotFit(findings.values())

@@ -79,10 +79,16 @@ class Piece:
         return sum(block.memory_bits for block in self.blocks)
 
     @property
-    def profiles(self) -> set[tuple[int, int, int]]:
-        """Distinct (current decay, membrane decay, refractory) registers."""
-        columns = np.stack([self.population.current_decay[self.neurons], self.population.membrane_decay[self.neurons]])
-        return {(int(du), int(dv), self.population.refractory) for du, dv in np.unique(columns, axis=1).T}
+    def profiles(self) -> int:
+        """Distinct (current decay, membrane decay) registers; the refractory period is the population's."""
+        return int(profile_of_neuron(self.population, self.neurons).max(initial=-1)) + 1
+
+
+def profile_of_neuron(population: LoweredPopulation, neurons: IntArray) -> IntArray:
+    """Number of each neuron's pair of decay registers among those of ``neurons``, in rising order of the registers."""
+    registers = np.stack([population.current_decay[neurons], population.membrane_decay[neurons]])
+    _, number = np.unique(registers, axis=1, return_inverse=True)
+    return number.reshape(-1).astype(np.int64)
 
 
 def cut(network: LoweredNetwork, limits: CoreLimits, partitioner: str, seed: int) -> tuple[Piece, ...]:
@@ -182,9 +188,11 @@ def _cut_population(
     if any(isinstance(projection.structure, Conv2d) for projection in incoming):
         groups = _tiles(population, incoming, limits, most)
     elif any(isinstance(projection.structure, Sparse) for projection in incoming):
-        groups = _parts(network, population, incoming, limits, most, partitioner, seed)
+        groups = _split_by_profile(
+            population, _parts(network, population, incoming, limits, most, partitioner, seed), limits
+        )
     else:
-        groups = _slices(population, incoming, limits, most)
+        groups = _split_by_profile(population, _slices(population, incoming, limits, most), limits)
     return tuple(
         Piece(population, neurons, tuple(write_block(projection, population, neurons) for projection in incoming))
         for neurons in groups
@@ -211,6 +219,15 @@ def _slices(
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return np.array_split(np.arange(population.size, dtype=np.int64), -(-population.size // low))
+
+
+def _split_by_profile(population: LoweredPopulation, groups: list[IntArray], limits: CoreLimits) -> list[IntArray]:
+    """Cut groups with more register profiles than a core has; neurons of equal registers stay together."""
+    cut_groups = []
+    for neurons in groups:
+        part = profile_of_neuron(population, neurons) // limits.compartment_profiles
+        cut_groups += [neurons[part == number] for number in range(int(part.max(initial=0)) + 1)]
+    return cut_groups
 
 
 def _dense_bits(incoming: list[LoweredProjection], size: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import NEVER, Recording, run_ticks
+from neuroemu.families.loihi import dynamics
 from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.image import (
     MIXED,
@@ -146,3 +147,31 @@ def run(
     recording = run_ticks(engine, stimulus(spikes or []), ticks, reset_period=period, probe=probe)
     neurons = recording.spike_source.astype(np.int64) - engine.program.inputs
     return list(zip(recording.spike_tick.tolist(), neurons.tolist(), strict=True)), recording
+
+
+def synapses_of(image: ProgramImage) -> list[tuple[int, int, int, int]]:
+    """Every (source, target neuron, delay, weight as the neuron sees it), straight from the memories."""
+    first = np.cumsum([0, *(core.compartments for core in image.cores)])
+    inputs = image.host.sources
+    sends = [
+        (source, int(image.host.core[route]), int(image.host.axon[route]), int(image.host.atom[route]))
+        for source in range(inputs)
+        for route in range(image.host.route_start[source], image.host.route_start[source + 1])
+    ]
+    for number, core in enumerate(image.cores):
+        for compartment in range(core.compartments):
+            for entry in range(core.output_start[compartment], core.output_start[compartment + 1]):
+                destination = (int(core.output_core[entry]), int(core.output_axon[entry]), int(core.output_atom[entry]))
+                sends.append((inputs + int(first[number]) + compartment, *destination))
+    synapses = []
+    for source, number, axon, atom in sends:
+        core = image.cores[number]
+        section = core.sections[int(core.axon_section[axon])]
+        row = int(core.axon_list[axon]) + atom
+        for place, synapse in enumerate(range(section.list_start[row], section.list_start[row + 1])):
+            index = place if section.format.layout == "dense" else int(section.index[synapse])
+            delay = int(section.delay[synapse]) if section.format.delay_bits else 0
+            form = section.format
+            weight = dynamics.synaptic_weight(int(section.weight[synapse]), form.dropped_bits, form.weight_exponent)
+            synapses.append((source, int(first[number]) + int(core.axon_base[axon]) + index, delay, weight))
+    return synapses

@@ -13,7 +13,17 @@ from neuroemu.emulator import runner
 from neuroemu.emulator.runner import NEVER
 from neuroemu.families.loihi import dynamics
 from neuroemu.families.loihi.image import EXCITATORY, MIXED, CompartmentProfile, ProgramImage
-from tests.families.loihi.programs import PERFECT, Core, booted, dense, listed, program, run, stimulus
+from tests.families.loihi.programs import (
+    PERFECT,
+    Core,
+    booted,
+    dense,
+    listed,
+    program,
+    run,
+    stimulus,
+    synapses_of,
+)
 
 pytestmark = [
     pytest.mark.interpreted,
@@ -25,34 +35,6 @@ TICKS = 14
 
 
 # ------------------------------------------------------------------------------------------------ a plain simulation
-
-
-def synapses_of(image: ProgramImage) -> list[tuple[int, int, int, int]]:
-    """Every (source, target neuron, delay, weight as the neuron sees it), straight from the memories."""
-    first = np.cumsum([0, *(core.compartments for core in image.cores)])
-    inputs = image.host.sources
-    sends = [
-        (source, int(image.host.core[route]), int(image.host.axon[route]), int(image.host.atom[route]))
-        for source in range(inputs)
-        for route in range(image.host.route_start[source], image.host.route_start[source + 1])
-    ]
-    for number, core in enumerate(image.cores):
-        for compartment in range(core.compartments):
-            for entry in range(core.output_start[compartment], core.output_start[compartment + 1]):
-                destination = (int(core.output_core[entry]), int(core.output_axon[entry]), int(core.output_atom[entry]))
-                sends.append((inputs + int(first[number]) + compartment, *destination))
-    synapses = []
-    for source, number, axon, atom in sends:
-        core = image.cores[number]
-        section = core.sections[int(core.axon_section[axon])]
-        row = int(core.axon_list[axon]) + atom
-        for place, synapse in enumerate(range(section.list_start[row], section.list_start[row + 1])):
-            index = place if section.format.layout == "dense" else int(section.index[synapse])
-            delay = int(section.delay[synapse]) if section.format.delay_bits else 0
-            form = section.format
-            weight = dynamics.synaptic_weight(int(section.weight[synapse]), form.dropped_bits, form.weight_exponent)
-            synapses.append((source, int(first[number]) + int(core.axon_base[axon]) + index, delay, weight))
-    return synapses
 
 
 def plain_spikes(image: ProgramImage, spikes: list[tuple[int, int]], ticks: int) -> list[tuple[int, int]]:
