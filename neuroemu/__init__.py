@@ -5,7 +5,7 @@ The public face is loaded on first use, so that ``import neuroemu`` stays light:
     import neuroemu
     network = neuroemu.load("braille.nir", dialect="snntorch-hard")
     deployment = neuroemu.deploy(network, "loihi1")
-    run = deployment.run(samples)
+    report = deployment.run(samples).report()
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from neuroemu.errors import DoesNotFit as DoesNotFit
     from neuroemu.errors import Finding as Finding
     from neuroemu.errors import NeuroemuError as NeuroemuError
+    from neuroemu.formats import load as load
+    from neuroemu.machine import Run as Run
+    from neuroemu.network import Network as Network
+    from neuroemu.report.build import Report as Report
+    from neuroemu.spec import Chip as Chip
+    from neuroemu.toolchain import Deployment as Deployment
+    from neuroemu.toolchain import deploy as deploy
 
 _HOME_OF = {
     "BadInput": "neuroemu.errors",
