@@ -22,6 +22,8 @@ IntArray = NDArray[np.int64]
 
 _INDEX_BITS = (6, 7, 8, 9, 10, 11, 12)
 _ROUNDS = 12
+MOST_REFINED_SYNAPSES = 2_000_000
+"""Beyond this many listed synapses a cut is not refined: it would cost more time than it saves messages."""
 
 
 @dataclass(frozen=True)
@@ -402,9 +404,11 @@ def _parts(
     _refuse_axons(population, fixed_axons, limits)
     if population.size <= longest and _fits_one_core(hypergraph, room):
         return [np.arange(population.size, dtype=np.int64)]
-    from neuroemu.mapping.partition import PARTITIONERS
+    from neuroemu.mapping.partition import PARTITIONERS, refine
 
     parts = PARTITIONERS[partitioner](hypergraph, room, seed)
+    if hypergraph.target.shape[0] <= MOST_REFINED_SYNAPSES:
+        parts = refine(hypergraph, room, parts, seed)
     return [np.flatnonzero(parts == part).astype(np.int64) for part in range(int(parts.max()) + 1)]
 
 
