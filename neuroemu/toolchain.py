@@ -16,11 +16,14 @@ from neuroemu.errors import BadInput, Finding, errors_in
 from neuroemu.families import Compiled, Options, load_family
 from neuroemu.image.container import write_program
 from neuroemu.machine import Machine, Run
-from neuroemu.network.model import Network
+from neuroemu.network.connectivity import Conv2d, Dense, Pool2d, Sparse, fold
+from neuroemu.network.model import Network, Projection
 from neuroemu.network.reference import SimulationResult, simulate
 from neuroemu.network.validate import validate
-from neuroemu.report.build import build_report, network_section
+from neuroemu.report.build import build_report
 from neuroemu.spec import ChipSpec, load_chip
+
+_KINDS = {Dense: "dense", Sparse: "sparse", Conv2d: "conv", Pool2d: "pool"}
 
 MOST_COMPARED_BINS = 1 << 28
 """Bins (sample, tick, neuron) held in memory for the comparison with the float network."""
@@ -129,6 +132,53 @@ def describe(
         fidelity=fidelity,
         labels=labels,
     )
+
+
+def network_section(network: Network, compiled: Compiled, file: str | None) -> dict[str, Any]:
+    """What was loaded."""
+    guess = [finding for finding in network.findings if finding.code == "NE1030"]
+    return {
+        "name": network.name,
+        "file": file,
+        "dialect": {
+            "name": network.dialect,
+            "origin": "guessed" if guess else "given",
+            "reasons": [finding.message for finding in guess],
+        }
+        if network.dialect
+        else None,
+        "dt_s": network.dt_s,
+        "neurons": network.neuron_count,
+        "synapses": sum(_synapses(projection) for projection in network.projections),
+        "populations": [
+            {
+                "name": population.name,
+                "kind": "input" if population.neuron is None else population.neuron.kind,
+                "shape": list(population.shape),
+                "neurons": population.size,
+                "tick_offset": compiled.tick_offsets.get(population.name, 0),
+                "is_input": population.is_input,
+                "is_output": population.name in network.outputs,
+            }
+            for population in network.populations.values()
+        ],
+        "projections": [
+            {
+                "name": projection.name,
+                "source": projection.source,
+                "target": projection.target,
+                "kind": "+".join(_KINDS[type(stage)] for stage in projection.stages if type(stage) in _KINDS)
+                or "direct",
+                "synapses": _synapses(projection),
+                "delay_ticks": projection.delay_ticks,
+            }
+            for projection in network.projections
+        ],
+    }
+
+
+def _synapses(projection: Projection) -> int:
+    return fold(projection.stages).synapse_count
 
 
 @dataclass(frozen=True)
