@@ -269,10 +269,10 @@ def test_a_tile_with_too_many_time_constants_is_refused(rng: np.random.Generator
 
 
 def test_too_many_synapse_formats_into_one_population_are_refused(rng: np.random.Generator) -> None:
-    builder = layer((2,), (3,))
+    builder = layer((2,), (3,)).population("between", (2,), IF).dense("in", "between", np.eye(2))
     for delay in (0, 1, 2, 4, 8, 16):
         for scale in (1.0, -1.0, 0.25, -0.25):
-            builder.dense("in", "layer", scale * rng.uniform(0.9, 1, (3, 2)), delay_ticks=delay)
+            builder.dense("between", "layer", scale * rng.uniform(0.9, 1, (3, 2)), delay_ticks=delay)
     finding = refused(builder.build(), LOIHI1)
     assert finding.code == "NE4105"
     assert "synapse formats, " in finding.message and "more than the 15" in finding.message
