@@ -61,8 +61,16 @@ class Run:
         Args:
             labels: right classes (samples,), for accuracy.
             compared: samples to compare with the float network (deployments only); 0 compares none.
+
+        Raises:
+            BadInput: NE6016 for labels of another number than samples.
         """
-        return Report(self.describe(self, None if labels is None else np.asarray(labels, np.int64), compared))
+        classes = None if labels is None else np.asarray(labels, np.int64)
+        if classes is not None and classes.shape != (self.samples,):
+            raise BadInput(
+                Finding("NE6016", f"labels have the shape {classes.shape}, the run has {self.samples} samples")
+            )
+        return Report(self.describe(self, classes, compared))
 
     @property
     def complete_samples(self) -> int:
@@ -110,9 +118,9 @@ class Run:
         """
         symbol = self.booted.symbols.population(population)
         columns = self._probed_columns(population)
-        values = self.recording.probes[name][:, columns]
         whole = np.zeros((self.samples * self.period, symbol.size), np.int32)
-        whole[: values.shape[0]] = values
+        if self.recording.ticks:
+            whole[: self.recording.ticks] = self.recording.probes[name][:, columns]
         by_sample = whole.reshape(self.samples, self.period, symbol.size)
         return by_sample[:, symbol.tick_offset : symbol.tick_offset + self.ticks]
 
