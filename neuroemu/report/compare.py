@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from neuroemu.errors import Finding
 from neuroemu.report import headline
 from neuroemu.report.figures import UNKNOWN, count, percent, plain, quantity, ratio, words
-from neuroemu.report.terminal import STYLE_OF_TONE, columns, readable
+from neuroemu.report.terminal import STYLE_OF_TONE, columns, print_findings, readable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def render(reports: Sequence[ReportDocument], console: Console) -> None:
     """Print one column per report; the best known value of a row is bold where one is better than another.
 
-    Reports of different networks or inputs are still shown, with note NE8004: their differences are not the chips' alone.
+    Reports of different networks or inputs are still shown, with a note that says so.
     """
     if not reports:
         return
@@ -39,11 +40,13 @@ def render(reports: Sequence[ReportDocument], console: Console) -> None:
         table.add_row(readable(label, console), *cells)
     console.print(table)
     if _differ(reports):
-        console.print(
-            readable(
-                "note NE8004 the reports are not of the same network and input: compare with care", console, "yellow"
-            )
+        note = Finding(
+            "NE8004",
+            "the reports are not of the same network and input: their differences are not the chips' alone",
+            fixes=("compare deployments of one network with one input file",),
+            severity="note",
         )
+        print_findings([note], console)
 
 
 Row = tuple[str, list[str], list[float | None], Callable[[list[float]], float] | None]

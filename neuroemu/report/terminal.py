@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,11 +13,13 @@ from rich.text import Text
 
 from neuroemu.report import headline
 from neuroemu.report.figures import UNKNOWN, count, percent, plain, quantity, ratio, words
+from neuroemu.report.findings import ordered
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neuroemu.report.shape import CostSet, FindingEntry, ReportDocument
+    from neuroemu.errors import Finding
+    from neuroemu.report.shape import CostSet, ReportDocument
 
 STYLE_OF_TONE = {"good": "green", "warning": "yellow", "bad": "red", "open": "default"}
 STYLE_OF_SEVERITY = {"error": "red", "warning": "yellow", "note": "dim"}
@@ -40,7 +43,7 @@ def render(report: ReportDocument, console: Console) -> None:
             console.print(part)
     if report["findings"]:
         console.print()
-        _findings(report["findings"], console)
+        print_findings(ordered(report["findings"]), console)
 
 
 def readable(text: str, console: Console, style: str = "") -> Text:
@@ -211,16 +214,14 @@ def _cores(report: ReportDocument, console: Console) -> Text | None:
     return Text("\n").join(readable(line, console) for line in lines)
 
 
-def _findings(findings: list[FindingEntry], console: Console) -> None:
-    order = {"error": 0, "warning": 1, "note": 2}
-    ordered = sorted(findings, key=lambda finding: order[finding["severity"]])
-    for finding in ordered[:MOST_FINDINGS]:
-        place = f"{finding['where']}: " if finding["where"] else ""
-        style = STYLE_OF_SEVERITY[finding["severity"]]
-        line = readable(f"{finding['severity']} {finding['code']} ", console, style)
-        console.print(line + readable(f"{place}{finding['message']}", console, "none"), soft_wrap=True)
-        for fix in finding["fixes"]:
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
+    """One line per finding and one per fix; beyond :data:`MOST_FINDINGS` only their number."""
+    for finding in findings[:MOST_FINDINGS]:
+        place = f"{finding.where}: " if finding.where else ""
+        line = readable(f"{finding.severity} {finding.code} ", console, STYLE_OF_SEVERITY[finding.severity])
+        console.print(line + readable(f"{place}{finding.message}", console, "none"), soft_wrap=True)
+        for fix in finding.fixes:
             console.print(readable(f"    fix: {fix}", console, "dim"), soft_wrap=True)
-    if len(ordered) > MOST_FINDINGS:
-        left = len(ordered) - MOST_FINDINGS
+    if len(findings) > MOST_FINDINGS:
+        left = len(findings) - MOST_FINDINGS
         console.print(readable(f"and {left} more in report.html", console, "dim"))

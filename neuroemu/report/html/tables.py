@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, quantity, ratio, words
+from neuroemu.report.findings import SEVERITIES, ordered
 
 if TYPE_CHECKING:
+    from neuroemu.errors import Finding
     from neuroemu.report.shape import Accuracy, CostSet, Fidelity, Mapping, Quantisation, ReportDocument, RunSummary
 
 DASH = "–"
@@ -233,10 +235,10 @@ def sources_of(cost_set: CostSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row["source_text"] for row in cost_set["constants"] if row["source_text"]))
 
 
-def findings_by_severity(report: ReportDocument) -> dict[str, list[dict[str, object]]]:
-    """Severity -> findings, in the order reported."""
-    order = ("error", "warning", "note")
-    return {name: [dict(row) for row in report["findings"] if row["severity"] == name] for name in order}
+def findings_by_severity(report: ReportDocument) -> dict[str, list[Finding]]:
+    """Severity -> findings; what several populations share stands once."""
+    found = ordered(report["findings"])
+    return {severity: [finding for finding in found if finding.severity == severity] for severity in SEVERITIES}
 
 
 def _anchors(cost_set: CostSet, position: int) -> dict[str, str]:
