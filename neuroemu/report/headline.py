@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, points, quantity, ratio, words
+from neuroemu.report.findings import ordered
 
 if TYPE_CHECKING:
     from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument
@@ -67,7 +68,7 @@ class EnergyPart:
 
 def verdict(report: ReportDocument) -> Verdict:
     """Whether the network fits, with one sentence each on place, answers and cost."""
-    severities = Counter(finding["severity"] for finding in report["findings"])
+    severities = Counter(finding.severity for finding in ordered(report["findings"]))
     network, chip = report["network"]["name"], report["chip"]["title"]
     mapping = report["mapping"]
     if severities["error"]:

@@ -60,7 +60,11 @@ def readable(text: str, console: Console, style: str = "") -> Text:
 
 def columns(console: Console, *names: str) -> Table:
     """An airy table: first column to the left, the others to the right."""
-    table = Table(box=box.SIMPLE_HEAD if console.encoding.lower().startswith("utf") else box.ASCII2, pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD if console.encoding.lower().startswith("utf") else box.ASCII2,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for position, name in enumerate(names):
         table.add_column(readable(name, console), justify="right" if position else "left", overflow="fold")
     return table
@@ -75,7 +79,7 @@ def _title(report: ReportDocument, console: Console) -> Text:
     title = readable(f"{network['name']} on {report['chip']['title']}", console, "bold")
     lines = [title, readable(", ".join(origin), console, "dim")]
     if network["dialect"] and network["dialect"]["reasons"]:
-        lines.append(readable("dialect guessed: " + "; ".join(network["dialect"]["reasons"]), console, "dim"))
+        lines.append(readable("; ".join(network["dialect"]["reasons"]), console, "dim"))
     return Text("\n").join(lines)
 
 

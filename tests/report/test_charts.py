@@ -20,6 +20,7 @@ from neuroemu.report.html.tables import (
     fidelity_rows,
     mapping_facts,
     quantisation_rows,
+    remarks,
     time_shares,
 )
 from neuroemu.report.html.tick_time import tick_time
@@ -302,6 +303,14 @@ def test_time_constants_that_do_not_exist_are_no_unknowns(digits: dict[str, Any]
     hidden, output = quantisation_rows(digits["quantisation"])
     assert hidden.tau_membrane == "9.49 → 9.50" and hidden.tau_current == "–"
     assert output.tau_membrane == "9.49 → unknown"
+
+
+def test_a_remark_on_several_populations_stands_once(conv: dict[str, Any]) -> None:
+    conv["quantisation"][1]["remarks"] = ["soft reset replaced by hard reset", "slow"]
+    assert remarks(conv["quantisation"]) == (
+        ("soft reset replaced by hard reset", ("conv1", "conv2")),
+        ("slow", ("conv2",)),
+    )
 
 
 def test_fidelity_tells_the_change_in_spikes_and_the_first_difference(conv: dict[str, Any]) -> None:

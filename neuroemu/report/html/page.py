@@ -91,6 +91,7 @@ def _context(report: ReportDocument) -> dict[str, Any]:
         "accuracy": tables.accuracy_rows(report["accuracy"]) if report["accuracy"] else None,
         "fidelity": tables.fidelity_rows(report["fidelity"]) if report["fidelity"] else None,
         "quantisation": tables.quantisation_rows(report["quantisation"]) if report["quantisation"] else None,
+        "remarks": tables.remarks(report["quantisation"] or []),
         "map": core_map(mapping) if mapping else None,
         "heat_levels": LEVELS,
         "mapping_facts": tables.mapping_facts(mapping) if mapping else (),

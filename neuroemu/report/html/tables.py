@@ -51,7 +51,6 @@ class QuantisationRow:
     tau_membrane: str
     tau_current: str
     bias_error: str
-    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,15 @@ def quantisation_rows(rows: list[Quantisation]) -> tuple[QuantisationRow, ...]:
     """One row per population; bars relative to the largest weight error of the network."""
     largest = max((row["weight_error_max"] or 0.0 for row in rows), default=0.0)
     return tuple(_quantisation_row(row, largest) for row in rows)
+
+
+def remarks(rows: list[Quantisation]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every remark once, with the populations it holds for."""
+    populations: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in row["remarks"]:
+            populations.setdefault(remark, []).append(row["population"])
+    return tuple((remark, tuple(names)) for remark, names in populations.items())
 
 
 def fidelity_rows(rows: list[Fidelity]) -> tuple[FidelityRow, ...]:
@@ -266,7 +274,6 @@ def _quantisation_row(row: Quantisation, largest: float) -> QuantisationRow:
         tau_membrane=_change(row["tau_membrane_ticks"], row["tau_membrane_chip_ticks"]),
         tau_current=_change(row["tau_current_ticks"], row["tau_current_chip_ticks"]),
         bias_error=percent(row["bias_error_max"], 2),
-        remarks=tuple(row["remarks"]),
     )
 
 
