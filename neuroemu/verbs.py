@@ -43,19 +43,16 @@ def load_checked(file: Path, dialect: str = "auto", dt_s: float | None = None) -
 
 def grouped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings that say the same of several populations as one, in the order of the first of them."""
-    prefix = "population "
-    places: dict[Finding, list[str]] = {}
+    kept: dict[Finding, list[str]] = {}
     for finding in findings:
-        anywhere = replace(finding, where="") if finding.where.startswith(prefix) else finding
-        places.setdefault(anywhere, []).append(finding.where.removeprefix(prefix))
+        prefix, _, name = finding.where.partition(" ")
+        about_population = prefix == "population" and bool(name)
+        group = replace(finding, where="populations") if about_population else finding
+        kept.setdefault(group, []).extend([name] if about_population else [])
     return tuple(
-        finding if finding.where or names == [""] else replace(finding, where=_populations(names))
-        for finding, names in places.items()
+        replace(group, where=f"population{'s' if len(names) > 1 else ''} {', '.join(names)}") if names else group
+        for group, names in kept.items()
     )
-
-
-def _populations(names: list[str]) -> str:
-    return f"population{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 @dataclass(frozen=True)
