@@ -99,10 +99,9 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=medium, features=features)
 
-    def screenshot(self, file: Path, top: float = 0.0, height: float | None = None) -> None:
-        """Write a PNG of the page from ``top`` on; the whole page when no height is given."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": top, "width": size["width"], "height": height or size["height"] - top, "scale": 1}
+    def screenshot(self, file: Path, x: float, y: float, width: float, height: float) -> None:
+        """Write a PNG of a part of the page, in CSS pixels; it may lie below the window."""
+        clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(shot["data"]))
 

@@ -13,6 +13,8 @@ from tools.chromium import NoChromium, Page, chromium  # noqa: E402
 
 LONGEST = 16_000
 """Tallest picture in CSS pixels; browsers refuse much larger ones."""
+MARGIN = 10
+"""Pixels around a section."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,29 +29,29 @@ def main(arguments: list[str] | None = None) -> int:
             page.resize(options.width, 900, options.scale)
             page.prefer(options.scheme)
             page.open(options.page)
-            top, height = _part(page, options.section, options.height)
+            x, y, width, height = _part(page, options.section, options.height)
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            page.screenshot(options.output, top, height)
+            page.screenshot(options.output, x, y, width, height)
             problems = page.problems
     except NoChromium as missing:
         print(missing, file=sys.stderr)
         return 2
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{options.output}: {options.width} x {height:.0f}")
+    print(f"{options.output}: {width:.0f} x {height:.0f}")
     return 1 if problems else 0
 
 
-def _part(page: Page, section: str, height: float) -> tuple[float, float]:
-    """Top and height of the picture: the whole page, its first pixels, or one section."""
+def _part(page: Page, section: str, height: float) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the picture: the whole page, its first pixels, or one section with a margin."""
     if section:
-        top, bottom = page.evaluate(
+        left, top, width, tall = page.evaluate(
             f"(() => {{ const box = document.getElementById({section!r}).getBoundingClientRect();"
-            " return [box.top + scrollY, box.bottom + scrollY]; })()"
+            " return [box.left + scrollX, box.top + scrollY, box.width, box.height]; })()"
         )
-        return max(top - 12, 0), bottom - top + 24
-    whole = page.call("Page.getLayoutMetrics")["cssContentSize"]["height"]
-    return 0, min(whole, height or LONGEST)
+        return left - MARGIN, top - MARGIN, width + 2 * MARGIN, tall + 2 * MARGIN
+    whole = page.call("Page.getLayoutMetrics")["cssContentSize"]
+    return 0, 0, whole["width"], min(whole["height"], height or LONGEST)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -321,8 +321,11 @@ def test_fidelity_tells_the_change_in_spikes_and_the_first_difference(conv: dict
     assert rows["conv1"].first == "sample 0, tick 4, neuron 1021"
 
 
-@pytest.mark.parametrize(("float_", "chip", "text"), [(0, 0, "±0"), (0, 12, "+12"), (None, 3, "unknown")])
-def test_a_change_from_nothing_is_no_percentage(
+@pytest.mark.parametrize(
+    ("float_", "chip", "text"),
+    [(0, 0, "±0"), (0, 12, "+12"), (None, 3, "unknown"), (11_940, 11_936, "−0.03\u202f%"), (7, 7, "±0\u202f%")],
+)
+def test_changes_in_spikes_keep_their_size_and_sign(
     digits: dict[str, Any], float_: int | None, chip: int, text: str
 ) -> None:
     row = digits["fidelity"][0]

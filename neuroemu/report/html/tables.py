@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, quantity, ratio, words
+from neuroemu.report.figures import THIN, UNKNOWN, band, count, percent, plain, quantity, ratio, words
 from neuroemu.report.findings import SEVERITIES, ordered
 
 if TYPE_CHECKING:
@@ -321,4 +321,5 @@ def _difference(reference: int | None, chip: int | None) -> str:
         return "±0" if chip == 0 else f"+{count(chip)}"
     change = chip / reference - 1.0
     sign = "+" if change > 0 else "−" if change < 0 else "±"
-    return f"{sign}{percent(abs(change))}"
+    size = percent(abs(change)) if abs(change) >= 0.001 else f"{plain(100.0 * abs(change), 1)}{THIN}%"
+    return f"{sign}{size}"
