@@ -119,6 +119,7 @@ def map_network(
         by_population[piece.population.name] = (*by_population.get(piece.population.name, ()), piece)
     outputs = output_axons(network, by_population)
     use = np.array([_piece_use(piece, outputs[piece.population.name]) for piece in pieces], np.int64)
+    use = use.reshape(len(pieces), len(_RESOURCES))
     room = np.array([getattr(limits, name) for name in _RESOURCES], np.int64)
     _refuse_pieces(pieces, use, room)
     affinity = _piece_traffic(pieces, rates)
