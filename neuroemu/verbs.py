@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import ENOTDIR
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from neuroemu.machine import Machine, Run
 from neuroemu.network.model import Network, Population
 from neuroemu.network.validate import validate
 from neuroemu.report import from_json, to_json
+from neuroemu.report.findings import grouped
 from neuroemu.spec import ChipSpec, list_chips, load_chip
 from neuroemu.toolchain import Deployment, deploy, describe
 
@@ -39,20 +40,6 @@ def load_checked(file: Path, dialect: str = "auto", dt_s: float | None = None) -
     if problems := errors_in(validate(network)):
         raise BadInput(problems)
     return network
-
-
-def grouped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings that say the same of several populations as one, in the order of the first of them."""
-    kept: dict[Finding, list[str]] = {}
-    for finding in findings:
-        prefix, _, name = finding.where.partition(" ")
-        about_population = prefix == "population" and bool(name)
-        group = replace(finding, where="populations") if about_population else finding
-        kept.setdefault(group, []).extend([name] if about_population else [])
-    return tuple(
-        replace(group, where=f"population{'s' if len(names) > 1 else ''} {', '.join(names)}") if names else group
-        for group, names in kept.items()
-    )
 
 
 @dataclass(frozen=True)

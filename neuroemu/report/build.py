@@ -210,16 +210,16 @@ def _raster(run: Run) -> dict[str, Any]:
 
 
 def _accuracy_section(run: Run, fidelity: Fidelity | None, labels: NDArray[np.int64]) -> dict[str, Any]:
+    """Shares of right answers; those of the float networks only when they saw the same samples as the chip."""
     done = run.complete_samples
     chip = run.predictions()[:done]
     compared = 0 if fidelity is None else min(fidelity.samples, done)
+    same = fidelity if compared == done else None
     return {
         "samples": done,
         "chip": _share_right(chip, labels[:done]) if done else None,
-        "float": None if fidelity is None else _share_right(fidelity.float_predictions[:compared], labels[:compared]),
-        "quantised_float": None
-        if fidelity is None
-        else _share_right(fidelity.quantised_predictions[:compared], labels[:compared]),
+        "float": None if same is None else _share_right(same.float_predictions[:done], labels[:done]),
+        "quantised_float": None if same is None else _share_right(same.quantised_predictions[:done], labels[:done]),
         "agreement_with_float": None
         if fidelity is None or not compared
         else float(np.mean(chip[:compared] == fidelity.float_predictions[:compared])),
