@@ -110,8 +110,10 @@ def test_only_the_first_samples_are_compared() -> None:
     run = deployment.run(np.ones((5, 4, 2), np.uint8))
     document = run.report([0, 0, 1, 1, 1], compared=2).document
     assert [row["bins"] for row in document["fidelity"]] == [2 * 4 * 2] * 2
-    assert document["accuracy"]["float"] == 1.0 and document["accuracy"]["chip"] == 0.4
-    assert document["accuracy"]["samples"] == 5
+    accuracy = document["accuracy"]
+    assert (accuracy["samples"], accuracy["chip"], accuracy["agreement_with_float"]) == (5, 0.4, 1.0)
+    assert accuracy["float"] is accuracy["quantised_float"] is None, "float saw other samples than the chip"
+    assert run.report([0, 0, 1, 1, 1], compared=5).document["accuracy"]["float"] == 0.4
     assert run.report([0] * 5, compared=0).document["fidelity"] is None
 
 
