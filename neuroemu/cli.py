@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -78,11 +79,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the ``neuroemu`` command; with --json, errors are JSON on stdout as well."""
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
+    _settle_encoding(as_json)
     try:
         outcome = app(given, prog_name="neuroemu", standalone_mode=False)
         sys.exit(outcome if isinstance(outcome, int) else 0)  # typer hands an Exit back as its code
     except NeuroemuError as error:
         _fail(error.findings, error.exit_code, as_json)
+    except MemoryError:
+        _fail((Finding("NE6017", "this machine has not enough memory for that"),), 2, as_json)
     except Exception as error:  # noqa: BLE001  # the last resort: a defect must not end in a traceback
         if not _is_usage_error(error):
             _fail((_defect(error),), 3, as_json)
@@ -375,6 +379,13 @@ def _show(report: Any, as_json: bool, quiet: bool, written: str = "") -> None:
         typer.echo(written)
 
 
+def _settle_encoding(as_json: bool) -> None:
+    """JSON is UTF-8; text that a terminal cannot show is replaced instead of ending in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8" if as_json else None, errors="replace")
+
+
 def _console() -> Any:
     from rich.console import Console
 
@@ -388,7 +399,7 @@ def _note(text: str) -> None:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]] | None]:
     """A maker of progress callbacks: ``progress("chip")(done, total)`` draws on stderr when it is a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import ENOTDIR
+from errno import EINVAL, ENOTDIR
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -385,8 +385,10 @@ def spikes_file(run: Run) -> bytes:
 
 def read_report(path: Path) -> Any:
     """A saved report; ``path`` is the file or its folder."""
-    file = path / "report.json" if path.is_dir() else path
+    file = path / REPORT_FILE if path.is_dir() else path
     try:
+        if file.exists() and not file.is_file():
+            raise OSError(EINVAL, "it is no regular file")
         text = file.read_bytes()
     except OSError as error:
         raise BadInput(

@@ -75,6 +75,8 @@ def read_npz(file: Path, wanted: Any = None) -> dict[str, NDArray[Any]]:
     """
     arrays: dict[str, NDArray[Any]] = {}
     total = 0
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise BadInput(Finding("NE1001", "cannot be read: it is no regular file", str(file)))
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -91,6 +92,11 @@ def no_file(folder: Path) -> Path:
 
 def a_folder(folder: Path) -> Path:
     return folder
+
+
+def a_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
 
 
 def a_picture(folder: Path) -> Path:
@@ -258,6 +264,7 @@ def declares_ten_gigabytes(folder: Path) -> Path:
         (declares_ten_gigabytes, "NE1041", "10000000000"),
         (no_file, "NE1001", "No such file"),
         (a_folder, "NE1001", "directory"),
+        (a_pipe, "NE1001", "no regular file"),
     ],
 )
 def test_unusable_samples(samples: Callable[[Path], Path], code: str, part: str, tmp_path: Path) -> None:
@@ -332,7 +339,7 @@ def test_a_damaged_program(damage: Callable[[bytes], bytes], code: str, program:
     assert str(file) in said
 
 
-@pytest.mark.parametrize("other", [no_file, a_folder])
+@pytest.mark.parametrize("other", [no_file, a_folder, a_pipe])
 def test_a_program_that_is_not_there(other: Callable[[Path], Path], tmp_path: Path) -> None:
     refused_without_a_trace("NE5008", "run", other(tmp_path), "--input", SAMPLES, into=tmp_path / "out")
 
@@ -369,6 +376,10 @@ def test_a_report_of_another_kind(text: str, code: str, tmp_path: Path) -> None:
     assert str(tmp_path / "report.json") in refused(neuroemu("report", tmp_path, "-o", page), code)
     assert code in neuroemu("report", tmp_path, "--json").codes
     assert not page.exists()
+
+
+def test_a_pipe_is_no_report(tmp_path: Path) -> None:
+    assert "no regular file" in refused(neuroemu("report", a_pipe(tmp_path)), "NE6011")
 
 
 def test_a_folder_without_a_report(tmp_path: Path) -> None:
@@ -447,6 +458,22 @@ def test_the_trace_of_a_defect_is_shown_on_request(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("NEUROEMU_DEBUG", "1")
     answer = neuroemu("check", DIGITS)
     assert answer.exit_code == 3 and "Traceback" in answer.err
+
+
+def test_too_little_memory_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(file: Path, dialect: str, dt_s: float | None) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("neuroemu.verbs.load_checked", exhausted)
+    refused(neuroemu("check", DIGITS), "NE6017")
+
+
+def test_a_terminal_of_few_characters_shows_the_rest_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shown = neuroemu_process("chips", "show", "loihi1")
+    assert shown.exit_code == 0 and "23.6 pJ" in shown.out and shown.out.isascii()
+    as_json = neuroemu_process("chips", "show", "loihi1", "--json")
+    assert as_json.document == neuroemu("chips", "show", "loihi1", "--json").document
 
 
 def test_ctrl_c_before_there_is_a_result_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
