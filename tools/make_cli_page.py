@@ -29,6 +29,7 @@ One verb per stage. Results go to standard output, progress to standard error.
 | 1 | the network does not fit the chip, or a replay differs |
 | 2 | a file, option or array is unusable |
 | 3 | a defect of neuroemu |
+| 130 | interrupted by Ctrl-C; what was complete by then is reported and written |
 """
 
 
