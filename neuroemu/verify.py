@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neuroemu.errors import BadInput, Finding, NeuroemuError
+from neuroemu.families.lifcore.recorded import differing_spikes
 from neuroemu.families.loihi.recorded import (
     MOST_TEXT_BYTES,
     Replay,
@@ -178,7 +179,7 @@ def _recognise_object(data: Mapping[str, Any]) -> Replayer | str | None:
     if {"d_u", "d_v", "vth_mant", "groups"} <= _keys_of_first(data.get("nets")):
         return replay_nets
     if "results" in data and "sanafe" in str(data.get("tool", "")):
-        return replay_estimates
+        return replay_simulated_chip
     if {"seed", "cases"} <= data.keys():
         return "Loihi learning engine (traces and rules)"
     if {"populations", "projections"} <= data.keys():
@@ -209,6 +210,17 @@ def _recognise_npz(file: Path) -> Replayer | str | None:
     if {"time_step", "neuron", "thr"} <= names or {"uniform", "gaussian_s1615"} <= names:
         return "SpiNNaker neurons, synapses and random numbers (no spinnaker family yet)"
     return None
+
+
+# ---------------------------------------------------------------------------- SANA-FE's simulated Loihi
+
+
+def replay_simulated_chip(path: Path) -> Iterator[Replay]:
+    """Counts, energies and times from the recorded spikes; then the spikes themselves, on the chip ``sanafe-loihi``."""
+    yield from replay_estimates(path)
+    recorded = json.loads(read_text(path))
+    if "spikes_by_tick" in recorded:
+        yield Replay(f"{recorded['name']} spikes", *differing_spikes(recorded))
 
 
 # ---------------------------------------------------------------------------- NIR exports against their framework

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ValidationError
 from neuroemu.errors import BadInput, Finding
 from neuroemu.spec.chip import ChipSpec, source_ids
 from neuroemu.spec.facts import Problem
+from neuroemu.spec.lifcore import LifcoreChip
 from neuroemu.spec.loihi import LoihiChip
 from neuroemu.spec.tree import MAX_DEPTH, KeyPath, mappings
 
-FAMILIES: dict[str, type[ChipSpec]] = {"loihi": LoihiChip}
+FAMILIES: dict[str, type[ChipSpec]] = {"lifcore": LifcoreChip, "loihi": LoihiChip}
 
 Locate = Callable[[KeyPath, bool], str]
 """Where a key path stands: ``locate(path, of_key)`` gives ``file:line:column``."""

@@ -39,7 +39,7 @@ def everything() -> Answer:
 
 def test_every_recorded_case_of_the_project_passes(everything: Answer) -> None:
     passed, failed, unsupported = counts(everything)
-    assert (passed, failed, unsupported) == (3 * 48 + 3 * 4 + 1 + 3 + 2 * 7 + 16, 0, 6)
+    assert (passed, failed, unsupported) == (3 * 48 + 3 * 4 + 1 + 3 + 2 * 7 + 6 + 16, 0, 6)
     assert everything.exit_code == 0
 
 
@@ -63,7 +63,7 @@ def test_every_framework_export_has_no_differing_bin(everything: Answer) -> None
 
 def test_estimates_of_energy_and_latency_hold(everything: Answer) -> None:
     lines = [line for line in everything.out.splitlines() if " estimates/" in line]
-    assert len(lines) == 14 and all(line.startswith("passed") for line in lines)
+    assert len(lines) == 14 + 6 and all(line.startswith("passed") for line in lines)
 
 
 @pytest.mark.parametrize(("strict", "exit_code"), [((), 0), (("--strict",), 1)])
@@ -204,8 +204,17 @@ def test_an_energy_that_is_a_millionth_off_twice_is_found(part: str, tmp_path: P
     )
     (tmp_path / "idle_bias.json").write_text(json.dumps(recorded))
     answer = neuroemu("verify", tmp_path)
-    assert answer.exit_code == 1 and counts(answer) == (1, 1, 0)
+    assert answer.exit_code == 1 and counts(answer) == (2, 1, 0)
     assert f"{part} " in failing_line(answer) and ", recorded " in failing_line(answer)
+
+
+def test_a_spike_that_simulated_neurons_did_not_send_is_found(tmp_path: Path) -> None:
+    recorded = json.loads(gzip.decompress((GOLDEN / "estimates" / "ff_dense.json.gz").read_bytes()))
+    recorded["spikes_by_tick"][3] = []
+    (tmp_path / "ff_dense.json").write_text(json.dumps(recorded))
+    answer = neuroemu("verify", tmp_path)
+    assert answer.exit_code == 1
+    assert any("spikes" in line and "tick 3, neuron " in line for line in answer.out.splitlines())
 
 
 @pytest.mark.parametrize("count", ["synaptic_events", "packets_sent", "neurons_fired", "neurons_updated"])
@@ -213,7 +222,7 @@ def test_a_count_that_is_one_off_is_found(count: str, tmp_path: Path) -> None:
     recorded = json.loads(gzip.decompress((GOLDEN / "estimates" / "map_packed.json.gz").read_bytes()))
     recorded["results"]["detailed"][count] += 1
     (tmp_path / "map_packed.json").write_text(json.dumps(recorded))
-    assert counts(neuroemu("verify", tmp_path)) == (1, 1, 0)
+    assert counts(neuroemu("verify", tmp_path)) == (2, 1, 0)
 
 
 # ---- damaged cases ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,12 @@ class Truth:
     def ite(self, when_true: Any, when_false: Any) -> Word:
         return Word(number(when_true) if self.holds else number(when_false))
 
+    def __and__(self, other: Truth) -> Truth:
+        return Truth(self.holds & other.holds)
+
+    def __or__(self, other: Truth) -> Truth:
+        return Truth(self.holds | other.holds)
+
 
 @dataclass(frozen=True, eq=False)
 class Word:

@@ -1,0 +1,204 @@
+"""Boots a program of open LIF cores: engine, cycle meter and the names a user knows, from the image alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cost.estimate import (
+    EXACT,
+    CostReport,
+    EnergyLine,
+    Estimate,
+    SetReport,
+    TimeLine,
+    dynamic_lines,
+    on_chip_total,
+    static_line,
+)
+from neuroemu.emulator.delivery import Links, SynapseLists
+from neuroemu.families import Booted
+from neuroemu.families.lifcore.core import LifcoreEngine
+from neuroemu.families.lifcore.image import ProgramImage, unpack
+from neuroemu.families.lifcore.load import load_program
+from neuroemu.families.lifcore.timing import CycleMeter, Traffic, contract, energy_terms
+from neuroemu.image.container import Program
+from neuroemu.noc.mesh import Mesh
+from neuroemu.spec import ChipSpec
+
+
+@dataclass(frozen=True)
+class LifcoreBooted(Booted):
+    """A booted program with its chip description."""
+
+    chip: Any
+    core_numbers: tuple[int, ...]
+
+
+def boot(program: Program) -> LifcoreBooted:
+    """Unpack, load and wire the meter."""
+    image = unpack(program)
+    chip: Any = ChipSpec.from_dict(image.chip)
+    compiled, links, lists = load_program(image)
+    sizes = np.array([core.size for core in image.cores], np.int64)
+    return LifcoreBooted(
+        engine=LifcoreEngine(compiled),
+        meter=CycleMeter(_traffic(image, links, lists, sizes, mesh_of(chip)), sizes, contract(chip.cycles.stated())),
+        symbols=image.symbols,
+        constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
+        neurons_of=_neurons_of(image, sizes),
+        membrane="v",
+        inputs=compiled.inputs,
+        chip=chip,
+        core_numbers=tuple(core.core for core in image.cores),
+    )
+
+
+def mesh_of(chip: Any) -> Mesh:
+    """The chip's mesh of tiles."""
+    structure = chip.structure
+    return Mesh(
+        columns=int(structure.mesh_columns.value),
+        rows=int(structure.mesh_rows.value),
+        cores_per_tile=int(structure.cores_per_tile.value),
+        tile_order=structure.tile_order.value,
+    )
+
+
+def costs(booted: Booted, samples: int) -> CostReport:
+    """Counters, cycles and estimates for everything the booted program has done."""
+    assert isinstance(booted, LifcoreBooted) and isinstance(booted.meter, CycleMeter)
+    meter, chip = booted.meter, booted.chip
+    per_core = meter.per_core()
+    saturates = chip.arithmetic.overflow.value == "saturate"
+    left = {"membrane_saturations" if saturates else "accumulator_wraps": int(meter.left_range.sum())}
+    return CostReport(
+        counters={**meter.totals(), **left},
+        core_activity={
+            number: {name: int(column[position]) for name, column in per_core.items()}
+            for position, number in enumerate(booted.core_numbers)
+        },
+        sets=tuple(_set_report(name, meter, chip, samples) for name in sorted(chip.cost_sets)),
+        network=_network(meter, booted.core_numbers, mesh_of(chip)),
+    )
+
+
+def _set_report(name: str, meter: CycleMeter, chip: Any, samples: int) -> SetReport:
+    cost_set = chip.cost_sets[name]
+    period_s = 1.0 / float(cost_set.clock.value)
+    tick_time_s = meter.tick_cycles * period_s
+    total_s = float(meter.tick_cycles.sum()) * period_s
+    duration = Estimate(total_s, total_s, total_s)
+    energies = cost_set.energy.stated()
+    terms = energy_terms(meter)
+    known = iter(dynamic_lines([term for term in terms if term.constant in energies], energies, EXACT))
+    lines = (
+        *_static(chip, duration),
+        *(
+            next(known)
+            if term.constant in energies
+            else EnergyLine(term.name, term.group, None, None, None, f"{term.count:,} x unknown")
+            for term in terms
+        ),
+        EnergyLine("state reset between samples", "reset", None, None, None, f"{samples} resets, cost unknown"),
+    )
+    parts = {
+        "neuron processing": meter.neuron_cycles,
+        "message and synapse processing": meter.synapse_cycles,
+        "network": meter.hop_cycles,
+    }
+    constants = {f"energy.{key}": quantity for key, quantity in energies.items()}
+    constants |= {f"cycles.{key}": quantity for key, quantity in chip.cycles.stated().items()}
+    constants |= {f"static.{key}": quantity for key, quantity in chip.static.power.items()}
+    constants["clock"] = cost_set.clock
+    return SetReport(
+        name=name,
+        title=cost_set.title,
+        band_text="cycles are exact under the core's contract; energy: no silicon, band unknown",
+        energy=on_chip_total(lines),
+        energy_lines=lines,
+        time=duration,
+        time_band_known=False,
+        time_lines=tuple(
+            TimeLine(
+                label,
+                cycles * period_s,
+                f"{cycles:,} cycles / {cost_set.clock.text}, slowest core of each tick",
+                ("clock",),
+            )
+            for label, cycles in parts.items()
+        ),
+        tick_time_s=tick_time_s,
+        busiest_core=meter.busiest_core,
+        bound=max(parts, key=lambda label: parts[label]) if meter.ticks else "nothing ran",
+        constants=constants,
+    )
+
+
+def _static(chip: Any, duration: Estimate) -> tuple[EnergyLine, ...]:
+    powers = sorted(chip.static.power.items(), key=lambda item: float(item[1].value))
+    if not powers:
+        return (EnergyLine("static", "static", None, None, None, "unknown"),)
+    low, high = powers[0], powers[-1]
+    keys = (f"static.{low[0]}", f"static.{high[0]}")
+    return (static_line("static", float(low[1].value), float(high[1].value), duration, keys),)
+
+
+def _network(meter: CycleMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
+    """What the mesh carried: packets between different cores, their hops and the load of every link."""
+    traffic, packets = meter.traffic, meter.packets
+    home = np.repeat(traffic.home, np.diff(traffic.start))
+    remote = (home >= 0) & (home != traffic.core) & (packets > 0)
+    numbers = np.array(core_numbers, np.int64)
+    loads = mesh.link_loads(numbers[home[remote]], numbers[traffic.core[remote]], packets[remote])
+    hops = traffic.hops_east_west[remote] + traffic.hops_north_south[remote]
+    return {
+        "messages": int(packets[remote].sum()),
+        "hops": int((packets[remote] * hops).sum()),
+        "max_link_load": int(loads.max(initial=0)),
+        "diameter_hops": int(hops.max(initial=0)),
+        "links": link_rows(mesh, loads),
+    }
+
+
+def link_rows(mesh: Mesh, loads: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Links that carry anything, as a report lists them."""
+    rows = []
+    for link in np.flatnonzero(loads):
+        start, end = mesh.link_ends(int(link))
+        rows.append({"from": list(start), "to": list(end), "packets": int(loads[link])})
+    return rows
+
+
+def _traffic(image: ProgramImage, links: Links, lists: SynapseLists, sizes: NDArray[np.int64], mesh: Mesh) -> Traffic:
+    """One packet per route; packets from the host enter without hops."""
+    inputs = image.host_start.shape[0] - 1
+    home = np.concatenate([np.full(inputs, -1), np.repeat(np.arange(sizes.shape[0]), sizes)]).astype(np.int64)
+    number = np.array([core.core for core in image.cores], np.int64)
+    sender = np.repeat(home, np.diff(links.link_start))
+    on_chip = sender >= 0
+    east_west, north_south = np.zeros_like(sender), np.zeros_like(sender)
+    east_west[on_chip], north_south[on_chip] = mesh.hops(
+        number[sender[on_chip]], number[links.destination_core[on_chip]]
+    )
+    return Traffic(
+        start=links.link_start,
+        core=links.destination_core,
+        synapses=np.diff(lists.list_start)[links.synapse_list],
+        synapse_class=lists.list_class[links.synapse_list].astype(np.int64),
+        hops_east_west=east_west,
+        hops_north_south=north_south,
+        home=home,
+    )
+
+
+def _neurons_of(image: ProgramImage, sizes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    first = dict(zip([core.core for core in image.cores], (np.cumsum(sizes) - sizes).tolist(), strict=True))
+    return {
+        symbol.name: np.array([first[int(core)] for core in symbol.core], np.int64)
+        + symbol.compartment.astype(np.int64)
+        for symbol in image.symbols.populations
+    }

@@ -1,0 +1,474 @@
+"""From a float network to the open LIF core's integers: one scale per population, every rounding reported.
+
+Soft and hard resets, both comparisons, reset values, thresholds per neuron and refractory periods are the core's own; the
+rounding sits in weights, decays, thresholds and biases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neuroemu.errors import DoesNotFit, Finding, errors_in
+from neuroemu.families.lifcore import dynamics
+from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
+from neuroemu.network.graph import strong_components
+from neuroemu.network.model import Network, Neuron, Population, Projection
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Structure = Dense | Sparse | Conv2d
+
+PROFILE_FIELDS = (
+    "input_shift",
+    "current_keep",
+    "leak_mode",
+    "leak_amount",
+    "compare",
+    "reset",
+    "reset_value",
+    "period",
+)
+_RESETS = {
+    "zero": dynamics.RESET_TO_VALUE,
+    "subtract": dynamics.RESET_SUBTRACT,
+    "subtract_snntorch": dynamics.RESET_SUBTRACT,
+    "none": dynamics.RESET_NONE,
+}
+_SCALE_WITHOUT_WEIGHTS = 4096.0
+_MOST_SHIFT = 12
+
+
+@dataclass(frozen=True)
+class LoweredPopulation:
+    """Registers of one population; int64 arrays of shape (size,).
+
+    ``tick_offset``: the chip computes step ``t`` of the source framework in tick ``t + tick_offset``.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    tick_offset: int
+    spiking: bool
+    profile: dict[str, IntArray]
+    threshold: IntArray
+    bias: IntArray
+
+    @property
+    def size(self) -> int:
+        return int(self.threshold.shape[0])
+
+
+@dataclass(frozen=True)
+class LoweredProjection:
+    """Synapses of one projection; ``structure`` holds integers. ``delay`` adds to the synapses' own, at least 1 in sum."""
+
+    name: str
+    source: str
+    target: str
+    structure: Structure
+    delay: int
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """Spikes from outside. A ``constant`` port has one source that fires in every tick (a bias on a current)."""
+
+    name: str
+    shape: tuple[int, ...]
+    constant: bool = False
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class LoweredNetwork:
+    """A network in chip integers, the rows of the quantisation report, and its float twin in chip units."""
+
+    ports: tuple[HostPort, ...]
+    populations: tuple[LoweredPopulation, ...]
+    projections: tuple[LoweredProjection, ...]
+    outputs: tuple[str, ...]
+    rounding: tuple[dict[str, Any], ...]
+    quantised: Network
+    findings: tuple[Finding, ...]
+
+
+def lower(network: Network, chip: Any) -> LoweredNetwork:
+    """Lower every population and projection.
+
+    Raises:
+        DoesNotFit: with all features that the core cannot compute.
+    """
+    offsets = tick_offsets(network)
+    findings: list[Finding] = []
+    ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
+    populations, projections, rounding = [], [], []
+    twins: dict[str, Population] = {name: network.populations[name] for name in network.inputs}
+    twin_projections: list[Projection] = []
+    for name, population in network.populations.items():
+        if population.neuron is None:
+            continue
+        layer = _Layer(network, population, population.neuron, chip, offsets, findings)
+        populations.append(layer.lowered())
+        projections.extend(layer.projections)
+        rounding.append(layer.report())
+        twins[name] = layer.twin()
+        twin_projections.extend(layer.twin_projections())
+        if layer.current_bias is not None:
+            ports.append(HostPort(f"bias:{name}", (1,), constant=True))
+    findings.extend(_delay_findings(projections, int(chip.limits.delay_ticks_max.value)))
+    if errors := errors_in(findings):
+        raise DoesNotFit(errors)
+    quantised = replace(
+        network,
+        populations={name: twins[name] for name in network.populations},
+        projections=tuple(twin_projections),
+        findings=(),
+    )
+    return LoweredNetwork(
+        tuple(ports),
+        tuple(populations),
+        tuple(projections),
+        network.outputs,
+        tuple(rounding),
+        quantised,
+        tuple(findings),
+    )
+
+
+def tick_offsets(network: Network) -> dict[str, int]:
+    """Ticks by which each population lags: the longest path from an input, one tick per hop less the delays on the way.
+
+    Within a loop whose hops take longer than its delays only hops without delay count; the others arrive late.
+    """
+    offsets = dict.fromkeys(network.populations, 0)
+    hops = [(item.source, item.target, 1 - _least_delay(item)) for item in network.projections]
+    for part in strong_components(list(offsets), [hop[:2] for hop in hops]):
+        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
+        for source, target, ticks in hops:
+            if target in part and source not in part:
+                offsets[target] = max(offsets[target], offsets[source] + ticks)
+        for chosen in (inner, [hop for hop in inner if hop[2] == 1]):
+            before = dict(offsets)
+            if _settles(offsets, chosen, len(part)):
+                break
+            offsets = before
+    return offsets
+
+
+def _settles(offsets: dict[str, int], hops: list[tuple[str, str, int]], populations: int) -> bool:
+    """Push along all hops until nothing changes (Bellman and Ford); False when a loop keeps growing."""
+    for _ in range(populations + 1):
+        late = [(target, offsets[source] + ticks) for source, target, ticks in hops]
+        grown = [(target, ticks) for target, ticks in late if ticks > offsets[target]]
+        if not grown:
+            return True
+        for target, ticks in grown:
+            offsets[target] = max(offsets[target], ticks)
+    return False
+
+
+def _least_delay(projection: Projection) -> int:
+    own = [
+        int(s.delay.min()) for s in projection.stages if isinstance(s, Sparse) and s.delay is not None and s.delay.size
+    ]
+    return projection.delay_ticks + sum(own)
+
+
+class _Layer:
+    """One population with everything that ends in it, scaled and rounded."""
+
+    def __init__(
+        self,
+        network: Network,
+        population: Population,
+        neuron: Neuron,
+        chip: Any,
+        offsets: dict[str, int],
+        findings: list[Finding],
+    ):
+        self.population, self.neuron, self.findings = population, neuron, findings
+        self.remarks: list[str] = []
+        self.offset = offsets[population.name]
+        self.incoming = network.incoming(population.name)
+        self._bits = int(chip.arithmetic.potential_bits.value)
+        self._most_weight = (1 << (int(chip.arithmetic.weight_bits.value) - 1)) - 1
+        self._weight_bits = int(chip.arithmetic.weight_bits.value)
+        bias = sum((item.bias for item in self.incoming if item.bias is not None), np.zeros(population.size))
+        decaying = neuron.current_decay is not None and bool(np.any(bias != 0))
+        gain = neuron.input_gain * (1.0 if neuron.current_gain is None else neuron.current_gain)
+        self.current_bias: FloatArray | None = bias * gain if decaying else None
+        self._drive = neuron.leak_input + (0.0 if neuron.current_decay is not None else neuron.input_gain * bias)
+        wanted = [(item, _scaled(fold(item.stages), gain)) for item in self.incoming]
+        self._check_rules(int(chip.arithmetic.refractory_max.value))
+        self.weight_scale, self.shift = self._choose_scale([structure for _, structure in wanted])
+        self.scale = self.weight_scale * 2.0**self.shift
+        self._wanted = wanted
+        self._rounded = [(item, _rounded(structure, self.weight_scale)) for item, structure in wanted]
+        self.projections = [
+            LoweredProjection(
+                item.name,
+                item.source,
+                item.target,
+                structure,
+                self.offset + item.delay_ticks - offsets[item.source],
+            )
+            for item, structure in self._rounded
+        ]
+        if self.current_bias is not None:
+            self.remarks.append("bias enters the synaptic current through a host source that fires in every tick")
+            constant = Dense(np.rint(self.current_bias * self.weight_scale)[:, None])
+            name = f"bias:{population.name}"
+            self.projections.append(LoweredProjection(name, name, population.name, constant, max(self.offset, 1)))
+
+    def lowered(self) -> LoweredPopulation:
+        """The population's registers."""
+        neuron, one = self.neuron, dynamics.DECAY_ONE
+        size = self.population.size
+        current = np.zeros(size) if neuron.current_decay is None else neuron.current_decay
+        fields = {
+            "input_shift": np.full(size, self.shift),
+            "current_keep": np.clip(np.rint(one * current), 0, one),
+            "leak_mode": np.full(size, dynamics.LEAK_SCALE),
+            "leak_amount": np.clip(np.rint(one * neuron.membrane_decay), 0, one),
+            "compare": np.full(size, dynamics.AT_OR_ABOVE if neuron.compare == "ge" else dynamics.ABOVE),
+            "reset": np.full(size, _RESETS[neuron.reset]),
+            "reset_value": np.rint(neuron.reset_value * self.scale),
+            "period": np.full(size, neuron.refractory_ticks),
+        }
+        highest = (1 << (self._bits - 1)) - 1
+        threshold = (
+            np.full(size, float(highest)) if neuron.threshold is None else np.rint(neuron.threshold * self.scale)
+        )
+        if neuron.threshold is None:
+            fields["compare"] = np.full(size, dynamics.ABOVE)
+        return LoweredPopulation(
+            name=self.population.name,
+            shape=self.population.shape,
+            tick_offset=self.offset,
+            spiking=neuron.spiking,
+            profile={name: np.asarray(column, np.int64) for name, column in fields.items()},
+            threshold=threshold.astype(np.int64),
+            bias=np.rint(self._drive * self.scale).astype(np.int64),
+        )
+
+    def twin(self) -> Population:
+        """The float neuron with the rounded numbers, in chip units."""
+        lowered, neuron, one = self.lowered(), self.neuron, dynamics.DECAY_ONE
+        size = self.population.size
+        decaying = neuron.current_decay is not None
+        return Population(
+            self.population.name,
+            self.population.shape,
+            Neuron(
+                membrane_decay=lowered.profile["leak_amount"] / one,
+                input_gain=np.ones(size),
+                leak_input=lowered.bias.astype(np.float64),
+                threshold=None if neuron.threshold is None else lowered.threshold.astype(np.float64),
+                reset_value=lowered.profile["reset_value"].astype(np.float64),
+                current_decay=lowered.profile["current_keep"] / one if decaying else None,
+                current_gain=np.ones(size) if decaying else None,
+                compare=neuron.compare,
+                reset="subtract" if neuron.reset == "subtract_snntorch" else neuron.reset,
+                refractory_ticks=neuron.refractory_ticks,
+                kind=neuron.kind,
+            ),
+        )
+
+    def twin_projections(self) -> list[Projection]:
+        """The projections with rounded weights in chip units."""
+        twins = [
+            replace(item, stages=(_with_values(structure, _values(structure) * 2.0**self.shift),), bias=None)
+            for item, structure in self._rounded
+        ]
+        if self.current_bias is not None and twins:
+            twins[0] = replace(twins[0], bias=np.rint(self.current_bias * self.weight_scale) * 2.0**self.shift)
+        return twins
+
+    def report(self) -> dict[str, Any]:
+        """The population's row of the quantisation report."""
+        neuron, lowered, one = self.neuron, self.lowered(), dynamics.DECAY_ONE
+        errors = [np.zeros(1)]
+        for (_, wanted), (_, rounded) in zip(self._wanted, self._rounded, strict=True):
+            largest = float(np.abs(_values(wanted)).max(initial=0.0))
+            if largest:
+                errors.append((_values(rounded) / self.weight_scale - _values(wanted)) / largest)
+        error = np.concatenate(errors)
+        thresholds = None if neuron.threshold is None else neuron.threshold * self.scale
+        above = np.ones(1) if thresholds is None else np.maximum(np.abs(thresholds), 1.0)
+        decaying = neuron.current_decay is not None
+        return {
+            "population": self.population.name,
+            "scale": self.scale,
+            "weight_exponent": self.shift,
+            "weight_bits": self._weight_bits,
+            "weight_error_max": float(np.abs(error).max()),
+            "weight_error_rms": float(np.sqrt(np.mean(error**2))),
+            "clipped_weights": 0,
+            "threshold_float": None if neuron.threshold is None else float(np.median(neuron.threshold)),
+            "threshold_chip": None if neuron.threshold is None else int(np.median(lowered.threshold)),
+            "threshold_error": 0.0
+            if thresholds is None
+            else float((np.abs(lowered.threshold - thresholds) / above).max()),
+            "tau_membrane_ticks": _tau(neuron.membrane_decay),
+            "tau_membrane_chip_ticks": _tau(lowered.profile["leak_amount"] / one),
+            "tau_current_ticks": _tau(neuron.current_decay) if neuron.current_decay is not None else None,
+            "tau_current_chip_ticks": _tau(lowered.profile["current_keep"] / one) if decaying else None,
+            "bias_error_max": float((np.abs(lowered.bias - self._drive * self.scale) / above).max(initial=0.0)),
+            "remarks": list(self.remarks),
+        }
+
+    def _choose_scale(self, structures: list[Structure]) -> tuple[float, int]:
+        """(weight steps per float unit, input shift), as fine as weights and potentials allow.
+
+        A power of two where that makes every number whole; else the threshold is whole where all neurons have the same.
+        The shift puts the potential's steps below those of the weights, so that what a leak cuts off hardly counts.
+        """
+        neuron = self.neuron
+        largest = max((float(np.abs(_values(structure)).max(initial=0.0)) for structure in structures), default=0.0)
+        if self.current_bias is not None:
+            largest = max(largest, float(np.abs(self.current_bias).max(initial=0.0)))
+        into = sum((_row_sums(structure) for structure in structures), np.zeros(self.population.size))
+        reach = float(into.max(initial=0.0))
+        if self.current_bias is not None:
+            reach += float(np.abs(self.current_bias).max(initial=0.0))
+        if neuron.current_decay is not None:
+            reach *= _settled(neuron.current_decay)
+        reach += float(np.abs(self._drive).max(initial=0.0))
+        limit = 0.0 if neuron.threshold is None else float(np.abs(neuron.threshold).max(initial=0.0))
+        limit = max(limit, float(np.abs(neuron.reset_value).max(initial=0.0)))
+        if neuron.threshold is None:
+            reach *= _settled(neuron.membrane_decay)
+        highest = float((1 << (self._bits - 1)) - 1)
+        finest = self._most_weight / largest if largest else _SCALE_WITHOUT_WEIGHTS / (limit or 1.0)
+        room = highest / (reach + limit) if reach + limit else finest
+        scale = min(finest, room)
+        shift = int(np.clip(np.floor(np.log2(room / scale)), 0, _MOST_SHIFT))
+        numbers = [*(_values(structure) for structure in structures), self._drive, neuron.reset_value]
+        if neuron.threshold is not None:
+            numbers.append(neuron.threshold)
+        dyadic = 2.0 ** np.floor(np.log2(scale))
+        if all(bool(np.all(values * dyadic == np.rint(values * dyadic))) for values in numbers):
+            return float(dyadic), shift
+        if neuron.threshold is None or not np.all(neuron.threshold == neuron.threshold[0]) or neuron.threshold[0] <= 0:
+            return scale, shift
+        whole = float(np.floor(scale * 2.0**shift * neuron.threshold[0]))
+        return (whole / float(neuron.threshold[0]) / 2.0**shift if whole >= 1 else scale), shift
+
+    def _check_rules(self, longest: int) -> None:
+        """What the network's neuron does and the core's cannot."""
+        neuron = self.neuron
+        if neuron.min_v is not None:
+            self._replaced(
+                "NE3501", f"keeps the membrane above {neuron.min_v:g}; the core's potential has no such bound"
+            )
+        if np.any(neuron.membrane_decay < 0) or (neuron.current_decay is not None and np.any(neuron.current_decay < 0)):
+            self._replaced(
+                "NE3502", "has a decay factor below 0 (its state changes sign in every step); 0 is used instead"
+            )
+        if neuron.threshold is None:
+            return
+        if neuron.reset == "subtract_snntorch" or neuron.reset_delay:
+            self._replaced(
+                "NE3503", "resets by a rule of its framework; the core resets in the tick of the spike, once"
+            )
+        if neuron.multispike:
+            self._replaced(
+                "NE3504", "may emit several spikes per step; a neuron of the core emits at most one per tick"
+            )
+        if neuron.refractory_ticks > longest:
+            self.findings.append(
+                Finding(
+                    "NE3506",
+                    f"refractory period of {neuron.refractory_ticks} ticks exceeds the counter's {longest} by "
+                    f"{neuron.refractory_ticks - longest}",
+                    f"population {self.population.name}",
+                    (
+                        f"shorten the refractory period to {longest} ticks",
+                        "use a longer step",
+                        "use a chip file with a larger refractory_max",
+                    ),
+                )
+            )
+
+    def _replaced(self, code: str, message: str) -> None:
+        fixes = ("train with the core's rule", "compare the divergence report before trusting this mapping")
+        self.findings.append(Finding(code, message, f"population {self.population.name}", fixes, "warning"))
+        self.remarks.append(message)
+
+
+def _values(structure: Structure) -> FloatArray:
+    values = structure.weight.data if isinstance(structure, Sparse) else structure.weight.reshape(-1)
+    return np.asarray(values, np.float64)
+
+
+def _with_values(structure: Structure, values: FloatArray) -> Structure:
+    if isinstance(structure, Sparse):
+        weight = structure.weight
+        return Sparse(sp.csr_array((values, weight.indices, weight.indptr), shape=weight.shape), structure.delay)
+    return replace(structure, weight=values.reshape(structure.weight.shape))
+
+
+def _scaled(structure: Structure, factor: FloatArray) -> Structure:
+    """Weights into each target neuron times ``factor``; a convolution stays one if the factor allows it."""
+    if isinstance(structure, Dense):
+        return Dense(structure.weight * factor[:, None])
+    if isinstance(structure, Conv2d):
+        by_channel = factor.reshape(structure.weight.shape[0], -1)
+        if np.all(by_channel == by_channel[:, :1]):
+            return replace(structure, weight=structure.weight * by_channel[:, 0][:, None, None, None])
+        structure = Sparse(structure.to_sparse())
+    return _with_values(structure, structure.weight.data * np.repeat(factor, np.diff(structure.weight.indptr)))
+
+
+def _rounded(structure: Structure, scale: float) -> Structure:
+    return _with_values(structure, np.rint(_values(structure) * scale))
+
+
+def _row_sums(structure: Structure) -> FloatArray:
+    """Sum of absolute weights into each target neuron (for a convolution: its largest possible sum)."""
+    if isinstance(structure, Dense):
+        return np.asarray(np.abs(structure.weight).sum(axis=1))
+    if isinstance(structure, Sparse):
+        return np.asarray(abs(structure.weight).sum(axis=1)).reshape(-1)
+    per_channel = np.abs(structure.weight).sum(axis=(1, 2, 3))
+    return np.repeat(per_channel, structure.n_out // per_channel.shape[0])
+
+
+def _settled(decay: FloatArray) -> float:
+    """Largest state under a constant drive of 1."""
+    return 1.0 / max(1.0 - float(decay.max(initial=0.0)), 1.0 / 1024)
+
+
+def _tau(decay: FloatArray) -> float | None:
+    """Time constant in ticks of the median decay factor; None where nothing decays or nothing is kept."""
+    factor = float(np.median(decay)) if decay.size else 0.0
+    return None if factor <= 0.0 or factor >= 1.0 else float(-1.0 / np.log(factor))
+
+
+def _delay_findings(projections: list[LoweredProjection], longest: int) -> list[Finding]:
+    findings = []
+    for projection in projections:
+        structure = projection.structure
+        own = (
+            structure.delay if isinstance(structure, Sparse) and structure.delay is not None else np.zeros(1, np.int64)
+        )
+        least, most = projection.delay + int(own.min(initial=0)), projection.delay + int(own.max(initial=0))
+        where = f"projection {projection.name}"
+        severity: Literal["error", "warning"] = "warning"
+        if least < 1:
+            message = f"spikes from {projection.source} arrive {1 - least} ticks later than in the float network"
+            fixes = ("train with the chip's delays", "compare with the float network in the divergence report")
+            findings.append(Finding("NE3505", message, where, fixes, severity))
+        if most > longest:
+            message = f"needs a delay of {most} ticks, {most - longest} more than the {longest} of the core"
+            fixes = ("shorten the delay or the paths beside it", "use a chip file with more delay slots")
+            findings.append(Finding("NE3507", message, where, fixes))
+    return findings

@@ -1,0 +1,120 @@
+"""Recorded spikes of SANA-FE 2.2.9's integer networks, replayed through the engine under the chip ``sanafe-loihi``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists, build_deliveries
+from neuroemu.emulator.protocol import Stimulus
+from neuroemu.emulator.runner import run_ticks
+from neuroemu.families.lifcore import dynamics
+from neuroemu.families.lifcore.core import CompiledProgram, LifcoreEngine, Segments
+from neuroemu.spec import load_chip
+
+CHIP = "sanafe-loihi"
+_RESETS = {"hard": dynamics.RESET_TO_VALUE, "soft": dynamics.RESET_SUBTRACT}
+
+
+def differing_spikes(recorded: Mapping[str, Any]) -> tuple[int, int, str]:
+    """(bins compared, bins that differ, the first difference) over all neurons and ticks of a recorded network."""
+    network = recorded["network"]
+    number, inputs = _numbering(network["groups"])
+    program = _program(network, number, inputs)
+    ticks = int(network["ticks"])
+    recording = run_ticks(LifcoreEngine(program), _stimulus(network, number), ticks)
+    fired = np.zeros((ticks, program.neurons), np.bool_)
+    fired[recording.spike_tick, recording.spike_source - inputs] = True
+    wanted = np.zeros_like(fired)
+    for tick, names in enumerate(recorded["spikes_by_tick"]):
+        for name in names:
+            group, index = name.rsplit(".", 1)
+            if network["groups"][group]["soma"] != "input":
+                wanted[tick, number[group] + int(index) - inputs] = True
+    wrong = np.argwhere(fired != wanted)
+    detail = ""
+    if wrong.size:
+        tick, neuron = wrong[0]
+        detail = f"tick {tick}, neuron {neuron}: {int(fired[tick, neuron])}, recorded {int(wanted[tick, neuron])}"
+    return fired.size, wrong.shape[0], detail
+
+
+def _numbering(groups: Mapping[str, Any]) -> tuple[dict[str, int], int]:
+    """First source number of every group, inputs first; and how many inputs there are."""
+    number, position = {}, 0
+    for name in sorted(groups, key=lambda name: groups[name]["soma"] != "input"):
+        number[name] = position
+        position += int(groups[name]["n"])
+    return number, sum(int(group["n"]) for group in groups.values() if group["soma"] == "input")
+
+
+def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int) -> CompiledProgram:
+    groups = {name: group for name, group in network["groups"].items() if group["soma"] != "input"}
+    groups = dict(sorted(groups.items(), key=lambda item: number[item[0]]))
+    arithmetic: Any = load_chip(CHIP).arithmetic
+    first = np.array([number[name] - inputs for name in groups], np.int64)
+    sizes = np.array([int(group["n"]) for group in groups.values()], np.int64)
+    neurons = int(sizes.sum())
+    zeros = np.zeros(len(groups), np.int64)
+    segments = Segments(
+        first=first,
+        last=first + sizes,
+        core=zeros,
+        bias_start=zeros,
+        input_shift=zeros,
+        current_keep=zeros,
+        leak_mode=np.full_like(zeros, dynamics.LEAK_SCALE),
+        leak_amount=np.array([int(group["leak_4096"]) for group in groups.values()], np.int64),
+        compare=np.full_like(zeros, dynamics.ABOVE),
+        reset=np.array([_RESETS[group["reset_mode"]] for group in groups.values()], np.int64),
+        reset_value=zeros,
+        period=zeros,
+        overflow=np.full_like(zeros, int(arithmetic.overflow.value == "wrap")),
+        bits=np.full_like(zeros, int(arithmetic.potential_bits.value)),
+    )
+    synapses = np.array(
+        [
+            (number[source_group] + source, number[target_group] + target - inputs, weight, delay)
+            for source_group, source, target_group, target, weight, delay in network["edges"]
+        ],
+        np.int64,
+    ).reshape(-1, 4)
+    synapses = synapses[np.lexsort((synapses[:, 1], synapses[:, 0]))]
+    sources = inputs + neurons
+    every = np.arange(sources + 1, dtype=np.int64)
+    none = np.zeros(sources, np.int64)
+    lists = SynapseLists(
+        list_start=np.searchsorted(synapses[:, 0], every).astype(np.int64),
+        list_class=np.full(sources, SYNAPSE_CLASSES.index("sparse"), np.uint8),
+        index=synapses[:, 1],
+        weight=synapses[:, 2].astype(np.int32),
+        delay=synapses[:, 3].astype(np.uint8),
+    )
+    return CompiledProgram(
+        inputs=inputs,
+        neurons=neurons,
+        cores=1,
+        max_delay=int(lists.delay.max(initial=1)),
+        segments=segments,
+        threshold=_per_neuron(groups, "threshold"),
+        bias=_per_neuron(groups, "bias"),
+        initial=np.zeros(neurons, np.int32),
+        synapses=build_deliveries(Links(every, none, every[:-1], none), lists, neurons),
+    )
+
+
+def _per_neuron(groups: Mapping[str, Any], key: str) -> Any:
+    return np.concatenate([np.broadcast_to(np.int32(group[key]), (int(group["n"]),)) for group in groups.values()])
+
+
+def _stimulus(network: Mapping[str, Any], number: Mapping[str, int]) -> Stimulus:
+    spikes = sorted(
+        (int(tick), number[group] + index)
+        for group, trains in network["inputs"].items()
+        for index, train in enumerate(trains)
+        for tick in train
+    )
+    table = np.array(spikes, np.int64).reshape(-1, 2)
+    return Stimulus(table[:, 0].copy(), table[:, 1].astype(np.int32))

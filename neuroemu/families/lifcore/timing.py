@@ -1,0 +1,191 @@
+"""What a run of open LIF cores did and how long it took: exact cycles per core and tick under the core's cycle contract.
+
+A core processes one spike after the other, then updates its neurons. Per tick and core::
+
+    cycles = spikes in * (spike_in + synapses of the spike * synapse) + neurons * neuron + routes sent * route + tick
+
+A tick ends when the slowest core is done and the farthest packet has travelled its hops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cost.estimate import Term
+from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES
+from neuroemu.emulator.protocol import Chunk
+
+Int64 = NDArray[np.int64]
+
+
+class Traffic(NamedTuple):
+    """Static table: which packets a spike of each source sends, CSR by source (host sources first, then neurons)."""
+
+    start: Int64  # (sources + 1,)
+    core: Int64  # destination, position of the core in the program
+    synapses: Int64
+    synapse_class: Int64
+    hops_east_west: Int64
+    hops_north_south: Int64
+    home: Int64  # (sources,) core of the source, -1 for a host source
+
+
+class Cycles(NamedTuple):
+    """The cycle contract: what each step takes, in cycles of the core's clock."""
+
+    spike_in: int
+    synapse: int
+    neuron: int
+    route: int
+    tick: int
+    hop: int
+
+
+class CycleMeter:
+    """Counts a run's events and every core's cycles, chunk by chunk; a spike is booked in the tick in which it is sent."""
+
+    def __init__(self, traffic: Traffic, neurons: Int64, cycles: Cycles):
+        self.traffic, self.neurons, self.contract = traffic, np.asarray(neurons, np.int64), cycles
+        self.ticks = 0
+        self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
+        self.active = np.zeros_like(self.neurons)
+        self.left_range = np.zeros_like(self.neurons)
+        self.core_cycles = np.zeros_like(self.neurons)
+        self._tick_cycles: list[Int64] = []
+        self._busiest: list[Int64] = []
+        self.neuron_cycles = self.synapse_cycles = self.hop_cycles = 0
+
+    def observe(self, chunk: Chunk) -> None:
+        """Add one chunk."""
+        ticks = chunk.last_tick - chunk.first_tick
+        if ticks == 0:
+            return
+        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
+        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
+        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
+        self.source_spikes += np.bincount(source, minlength=self.source_spikes.shape[0])
+        self.active += chunk.active.sum(axis=0, dtype=np.int64)
+        for events in chunk.range_events.values():
+            self.left_range += events
+        self.ticks += ticks
+        cores = self.neurons.shape[0]
+        received, sent = np.zeros((ticks, cores), np.int64), np.zeros((ticks, cores), np.int64)
+        farthest = np.zeros(ticks, np.int64)
+        _count(self.traffic, tick, source, self.contract.spike_in, self.contract.synapse, received, sent, farthest)
+        neuron = self.neurons * self.contract.neuron + self.contract.tick + sent * self.contract.route
+        total = received + neuron
+        busiest = np.argmax(total, axis=1)
+        rows = np.arange(ticks)
+        self.core_cycles += total.sum(axis=0)
+        self.neuron_cycles += int(neuron[rows, busiest].sum())
+        self.synapse_cycles += int(received[rows, busiest].sum())
+        self.hop_cycles += int(farthest.sum()) * self.contract.hop
+        self._tick_cycles.append(total[rows, busiest] + farthest * self.contract.hop)
+        self._busiest.append(busiest)
+
+    @property
+    def tick_cycles(self) -> Int64:
+        """Cycles of every tick so far."""
+        return np.concatenate([np.zeros(0, np.int64), *self._tick_cycles])
+
+    @property
+    def busiest_core(self) -> Int64:
+        """Position of the slowest core in every tick so far."""
+        return np.concatenate([np.zeros(0, np.int64), *self._busiest])
+
+    @property
+    def packets(self) -> Int64:
+        """Packets over every entry of the traffic table."""
+        return np.repeat(self.source_spikes, np.diff(self.traffic.start))
+
+    def per_core(self) -> dict[str, Int64]:
+        """Named counters, int64 (cores,)."""
+        traffic, cores = self.traffic, self.neurons.shape[0]
+        home = np.repeat(traffic.home, np.diff(traffic.start))
+        own = traffic.home >= 0
+        return {
+            "spikes": _summed(traffic.home[own], self.source_spikes[own], cores),
+            "synaptic_events": _summed(traffic.core, self.packets * traffic.synapses, cores),
+            "packets_in": _summed(traffic.core, self.packets, cores),
+            "packets_out": _summed(home[home >= 0], self.packets[home >= 0], cores),
+            "updates": self.neurons * self.ticks,
+        }
+
+    def events_by_class(self) -> dict[str, int]:
+        """Synaptic events over dense, sparse and shared lists."""
+        events = self.packets * self.traffic.synapses
+        return {
+            name: int(events[self.traffic.synapse_class == number].sum()) for number, name in enumerate(SYNAPSE_CLASSES)
+        }
+
+    def totals(self) -> dict[str, int]:
+        """Named totals for reports."""
+        per_core = self.per_core()
+        host = np.repeat(self.traffic.home, np.diff(self.traffic.start)) < 0
+        return {
+            "ticks": self.ticks,
+            "spikes": int(per_core["spikes"].sum()),
+            "input_spikes": int(self.source_spikes[self.traffic.home < 0].sum()),
+            "synaptic_events": int(per_core["synaptic_events"].sum()),
+            "neuron_updates": int(per_core["updates"].sum()),
+            "active_updates": int(self.active.sum()),
+            "packets": int(self.packets.sum()),
+            "host_packets": int(self.packets[host].sum()),
+            "hops_east_west": int((self.packets * self.traffic.hops_east_west).sum()),
+            "hops_north_south": int((self.packets * self.traffic.hops_north_south).sum()),
+            "core_cycles": int(self.core_cycles.sum()),
+        }
+
+
+def energy_terms(meter: CycleMeter) -> tuple[Term, ...]:
+    """Which counters cost what; constants are called as in the chip file."""
+    totals, events = meter.totals(), meter.events_by_class()
+    return (
+        Term("neuron updates", "neuron", totals["neuron_updates"], "neuron_update"),
+        Term("spikes out", "neuron", totals["spikes"], "spike_out"),
+        *(
+            Term(f"{name.replace('_', '-')} synapses", "synapse", count, f"synapse_{name}")
+            for name, count in events.items()
+        ),
+        Term("messages", "network", totals["packets"], "message"),
+        Term("hops east-west", "network", totals["hops_east_west"], "hop_east_west"),
+        Term("hops north-south", "network", totals["hops_north_south"], "hop_north_south"),
+    )
+
+
+def contract(cycles: Mapping[str, Any]) -> Cycles:
+    """The contract of a chip file's ``cycles`` section."""
+    return Cycles(**{name: int(cycles[name].value) for name in Cycles._fields})
+
+
+@njit
+def _count(
+    traffic: Traffic,
+    spike_tick: Any,
+    spike_source: Any,
+    per_spike: int,
+    per_synapse: int,
+    received: Any,
+    sent: Any,
+    farthest: Any,
+) -> None:
+    for spike in range(spike_tick.shape[0]):
+        tick, source = spike_tick[spike], spike_source[spike]
+        home = traffic.home[source]
+        for packet in range(traffic.start[source], traffic.start[source + 1]):
+            received[tick, traffic.core[packet]] += per_spike + traffic.synapses[packet] * per_synapse
+            if home >= 0:
+                sent[tick, home] += 1
+            hops = traffic.hops_east_west[packet] + traffic.hops_north_south[packet]
+            farthest[tick] = max(farthest[tick], hops)
+
+
+def _summed(where: Int64, amount: Int64, size: int) -> Int64:
+    total = np.zeros(size, np.int64)
+    np.add.at(total, where, amount)
+    return total

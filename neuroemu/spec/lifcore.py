@@ -1,0 +1,152 @@
+"""The sections of a chip of the lifcore family: many small open LIF cores on a mesh, or one big one."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, TypeVar
+
+from pydantic import model_validator
+
+from neuroemu.spec.chip import ChipSpec, Costs
+from neuroemu.spec.facts import Count, Energy, Fact, Listed, Memory, Problem, Quantity, Section, broken_rules
+
+S = TypeVar("S", bound=Section)
+
+
+class MeshOrder(Fact[Literal["column_major", "row_major"]]):
+    """In which order the tiles of the mesh are numbered."""
+
+
+class Overflow(Fact[Literal["saturate", "wrap"]]):
+    """What a current or potential does beyond its width."""
+
+
+class SynapseKinds(Fact[Listed[Literal["dense", "sparse", "shared_kernel"]]]):
+    """Kinds of synapse lists that the core's memory can hold."""
+
+
+class Frequency(Quantity[float]):
+    """Hertz."""
+
+    si_unit = "Hz"
+    example = "100 MHz"
+
+
+class LifcoreStructure(Section):
+    """The mesh of tiles; core ``c`` belongs to tile ``c // cores_per_tile``."""
+
+    mesh_columns: Count
+    mesh_rows: Count
+    cores_per_tile: Count
+    tile_order: MeshOrder
+    cores: Count
+
+    @model_validator(mode="after")
+    def _mesh_holds_the_cores(self) -> Self:
+        problems = _below_one(self)
+        in_mesh = self.mesh_columns.value * self.mesh_rows.value * self.cores_per_tile.value
+        if self.cores.value != in_mesh:
+            message = f"cores is {self.cores.value}, the mesh holds {in_mesh}"
+            problems.append(Problem(("cores",), "NE2030", message, (f"write cores: {in_mesh}",)))
+        return _passed(self, problems)
+
+
+class LifcoreLimits(Section):
+    """What one core holds."""
+
+    neurons: Count
+    axons: Count
+    routes: Count
+    profiles: Count
+    synapse_memory: Memory
+    delay_ticks_max: Count
+
+    @model_validator(mode="after")
+    def _fields_are_wide_enough(self) -> Self:
+        problems = _below_one(self)
+        for name, most in (("neurons", 1 << 20), ("delay_ticks_max", 63), ("profiles", 65535)):
+            if getattr(self, name).value > most:
+                problems.append(Problem((name,), "NE2031", f"{name} must not exceed {most}, the width of its field"))
+        return _passed(self, problems)
+
+
+class LifcoreArithmetic(Section):
+    """Widths with sign bit, and what happens beyond them."""
+
+    weight_bits: Count
+    potential_bits: Count
+    refractory_max: Count
+    overflow: Overflow
+    synapse_kinds: SynapseKinds
+
+    @model_validator(mode="after")
+    def _widths_fit_together(self) -> Self:
+        problems = []
+        for name, low, high in (("weight_bits", 2, 16), ("potential_bits", 2, 32), ("refractory_max", 0, 65535)):
+            if not low <= getattr(self, name).value <= high:
+                problems.append(Problem((name,), "NE2032", f"{name} must lie between {low} and {high}"))
+        if "sparse" not in self.synapse_kinds.value:
+            problems.append(Problem(("synapse_kinds",), "NE2032", "synapse_kinds must contain sparse"))
+        return _passed(self, problems)
+
+
+class LifcoreCycles(Costs):
+    """The cycle contract, in cycles of the core's clock."""
+
+    spike_in: Count
+    synapse: Count
+    neuron: Count
+    route: Count
+    tick: Count
+    hop: Count
+
+
+class LifcoreEnergy(Costs):
+    """Joules per event; what is left out is unknown."""
+
+    neuron_update: Energy | None = None
+    spike_out: Energy | None = None
+    synapse_dense: Energy | None = None
+    synapse_sparse: Energy | None = None
+    synapse_shared_kernel: Energy | None = None
+    message: Energy | None = None
+    hop_east_west: Energy | None = None
+    hop_north_south: Energy | None = None
+
+
+class LifcoreCostSet(Section):
+    """A clock and energies of one origin."""
+
+    title: str
+    note: str = ""
+    clock: Frequency
+    energy: LifcoreEnergy
+
+    @model_validator(mode="after")
+    def _clock_runs(self) -> Self:
+        stopped = self.clock.value <= 0
+        return _passed(self, [Problem(("clock",), "NE2025", "the clock must be above 0 Hz")] if stopped else [])
+
+
+class LifcoreChip(ChipSpec):
+    """A chip of the lifcore family."""
+
+    family: Literal["lifcore"]
+    structure: LifcoreStructure
+    limits: LifcoreLimits
+    arithmetic: LifcoreArithmetic
+    cycles: LifcoreCycles
+    cost_sets: dict[str, LifcoreCostSet]
+
+
+def _below_one(section: Section) -> list[Problem]:
+    return [
+        Problem((name,), "NE2025", f"{name} must be at least 1, not {fact.text}")
+        for name, fact in ((name, getattr(section, name)) for name in type(section).model_fields)
+        if isinstance(fact, Count | Memory) and fact.value < 1
+    ]
+
+
+def _passed(section: S, problems: list[Problem]) -> S:
+    if problems:
+        raise broken_rules(problems)
+    return section

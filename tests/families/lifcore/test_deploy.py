@@ -1,0 +1,188 @@
+"""Networks on open LIF cores: the chip is its rounded twin, soft resets are native, cutting changes nothing, images survive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.families.lifcore.image import pack, unpack
+from neuroemu.formats import load
+from neuroemu.formats.samples import load_samples
+from neuroemu.network.builder import NetworkBuilder
+from neuroemu.network.model import Network, Neuron
+from neuroemu.toolchain import Deployment, deploy
+
+pytestmark = pytest.mark.compiled
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@pytest.fixture
+def small_cores(tmp_path: Path) -> Path:
+    """The same chip with cores of 50 neurons."""
+    file = tmp_path / "small.yaml"
+    file.write_text("extends: lifcore\nname: small\ntitle: small cores\nlimits:\n  neurons: 50\n")
+    return file
+
+
+def example(name: str, samples: str) -> tuple[Network, Any]:
+    network = load(EXAMPLES / f"{name}.nir", "snntorch-hard", None)
+    return network, load_samples(EXAMPLES / f"{samples}.npz", network)
+
+
+def soft_network(leak: bool) -> Network:
+    """Two layers that subtract their threshold on a spike; every number a multiple of 1/64."""
+    rng = np.random.default_rng(7)
+    decay = 0.75 if leak else 1.0
+
+    def neuron(threshold: float) -> Neuron:
+        one = np.ones(1)
+        return Neuron(decay * one, one, 0 * one, threshold * one, 0 * one, reset="subtract", compare="ge")
+
+    builder = NetworkBuilder("soft", dt_s=1e-3).input("in", (20,))
+    builder.population("hidden", (30,), neuron(1.5)).population("out", (8,), neuron(2.0))
+    builder.dense("in", "hidden", rng.integers(-32, 64, (30, 20)) / 64)
+    builder.dense("hidden", "out", rng.integers(-32, 64, (8, 30)) / 64)
+    return builder.output("out").build()
+
+
+def spikes_of(network: Network, chip: Any, inputs: Any) -> tuple[list[Any], Deployment]:
+    deployment = deploy(network, chip)
+    run = deployment.run(inputs)
+    return [run.spikes(population.name) for population in run.populations], deployment
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "least"), [("digits_mlp", "digits_test", 0.9), ("digits_conv", "digits_conv", 0.9)]
+)
+def test_the_chip_computes_its_rounded_twin_in_every_bin(name: str, samples: str, least: float) -> None:
+    network, given = example(name, samples)
+    run = deploy(network, "lifcore").run(given.inputs)
+    document = run.report(given.labels).document
+    assert document["accuracy"]["chip"] >= least
+    assert [layer["differing_bins_quantised_chip"] for layer in document["fidelity"]] == [0, 0]
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_a_soft_reset_is_computed_as_the_float_network_does(leak: bool) -> None:
+    network = soft_network(leak)
+    inputs = (np.random.default_rng(3).random((6, 40, 20)) < 0.3).astype(np.uint8)
+    run = deploy(network, "lifcore").run(inputs)
+    document = run.report().document
+    assert deploy(network, "lifcore").compiled.findings == ()
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0, 0]
+    assert all(layer["spikes_chip"] > 0 for layer in document["fidelity"])
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"), [("digits_conv", "digits_conv"), ("digits_recurrent", "digits_recurrent")]
+)
+def test_cutting_a_network_over_more_cores_changes_no_spike(name: str, samples: str, small_cores: Path) -> None:
+    network, given = example(name, samples)
+    inputs = {port: array[:10] for port, array in given.inputs.items()}
+    whole, one = spikes_of(network, "lifcore", inputs)
+    cut, many = spikes_of(network, small_cores, inputs)
+    assert many.compiled.mapping["cores_used"] >= one.compiled.mapping["cores_used"]
+    assert all(np.array_equal(first, second) for first, second in zip(whole, cut, strict=True))
+
+
+def test_a_convolution_shares_its_kernel_in_memory() -> None:
+    network, _ = example("digits_conv", "digits_conv")
+    image = unpack(deploy(network, "lifcore").compiled.program)
+    shared = [int((core.list_kind == 2).sum()) for core in image.cores]
+    axons = [core.axon_list.shape[0] for core in image.cores]
+    assert 0 < sum(shared) < sum(axons)
+
+
+def test_a_program_survives_packing_and_every_single_bit_counts() -> None:
+    network, _ = example("digits_conv", "digits_conv")
+    program = deploy(network, "lifcore").compiled.program
+    again = pack(unpack(program))
+    assert again.manifest == program.manifest
+    assert all(np.array_equal(again.sections[name], data) for name, data in program.sections.items())
+
+
+def test_a_route_to_a_core_that_does_not_exist_is_refused() -> None:
+    network, _ = example("digits_mlp", "digits_test")
+    image = unpack(deploy(network, "lifcore").compiled.program)
+    astray = pack(replace(image, host_core=image.host_core + 1))
+    with pytest.raises(BadInput) as caught:
+        unpack(astray)
+    assert [finding.code for finding in caught.value.findings] == ["NE5511"]
+
+
+def test_a_program_of_another_family_is_refused() -> None:
+    network, _ = example("digits_mlp", "digits_test")
+    program = deploy(network, "lifcore").compiled.program
+    with pytest.raises(BadInput) as caught:
+        unpack(replace(program, manifest={**program.manifest, "layout_version": 99}))
+    assert [finding.code for finding in caught.value.findings] == ["NE5510"]
+
+
+def test_a_neuron_with_too_many_sources_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "few.yaml"
+    file.write_text("extends: lifcore\nname: few\ntitle: few axons\nlimits:\n  axons: 63\n")
+    with pytest.raises(DoesNotFit) as caught:
+        deploy(example("digits_mlp", "digits_test")[0], file)
+    assert [finding.code for finding in caught.value.findings] == ["NE4501"]
+    assert "1 more than the 63" in caught.value.findings[0].message
+
+
+def test_a_mesh_with_too_few_cores_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(
+        "extends: lifcore\nname: tiny\ntitle: two tiny cores\nlimits:\n  neurons: 20\n"
+        "structure: {mesh_columns: 2, mesh_rows: 1, cores: 2}\n"
+    )
+    with pytest.raises(DoesNotFit) as caught:
+        deploy(example("digits_mlp", "digits_test")[0], file)
+    assert [finding.code for finding in caught.value.findings] == ["NE4502"]
+
+
+def changed(**values: Any) -> Callable[[Neuron], Neuron]:
+    return lambda neuron: replace(neuron, **values)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "refused"),
+    [
+        (changed(min_v=-1.0), "NE3501", False),
+        (changed(membrane_decay=np.full(30, -0.5)), "NE3502", False),
+        (changed(reset="subtract_snntorch"), "NE3503", False),
+        (changed(multispike=True), "NE3504", False),
+        (changed(refractory_ticks=300), "NE3506", True),
+    ],
+)
+def test_what_the_core_cannot_compute_is_said(change: Callable[[Neuron], Neuron], code: str, refused: bool) -> None:
+    network = soft_network(leak=True)
+    hidden = network.populations["hidden"]
+    assert hidden.neuron is not None
+    populations = {**network.populations, "hidden": replace(hidden, neuron=change(hidden.neuron))}
+    odd = replace(network, populations=populations)
+    if refused:
+        with pytest.raises(DoesNotFit) as caught:
+            deploy(odd, "lifcore")
+        found = caught.value.findings
+    else:
+        found = deploy(odd, "lifcore").compiled.findings
+    assert [finding.code for finding in found] == [code]
+
+
+def test_cycles_follow_the_contract() -> None:
+    network = soft_network(leak=False)
+    inputs = np.zeros((1, 3, 20), np.uint8)
+    inputs[0, 0, :5] = 1
+    run = deploy(network, "lifcore").run(inputs)
+    counters = run.costs.counters
+    quiet = 38 + 4
+    sent = counters["spikes"] and counters["packets"] - 5
+    events = counters["synaptic_events"]
+    assert counters["ticks"] == 5
+    assert counters["core_cycles"] == 5 * quiet + counters["packets"] + events + sent
+    assert run.costs.sets[0].time.value == pytest.approx(counters["core_cycles"] / 100e6, rel=1e-12)
