@@ -13,7 +13,6 @@ import pytest
 from neuroemu import verify
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.loihi.recorded import Replay, replay_nets, replay_neurons, replay_weight_table
-from neuroemu.families.loihi.recorded_costs import replay_estimates
 from neuroemu.verify import Case, Outcome, replay_nir, shipped_cases, verify_paths
 
 pytestmark = pytest.mark.interpreted
@@ -88,7 +87,7 @@ def test_the_cases_of_the_project_are_those_of_the_repository() -> None:
         ("loihi/neurons_seed1.json", replay_neurons),
         ("loihi/nets_seed1.json", replay_nets),
         ("loihi/weight_tables.npz", replay_weight_table),
-        ("estimates/conv_8x8.json.gz", replay_estimates),
+        ("estimates/conv_8x8.json.gz", verify.replay_simulated_chip),
         ("nir/norse_iaf/case.json", replay_nir),
         ("loihi/neurons_seed1.npz", None),
         ("loihi/README.md", None),
