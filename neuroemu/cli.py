@@ -283,6 +283,23 @@ def verify(
 
 
 @app.command()
+def bench(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NETWORK]...", help="rand_1k, rand_10k, rand_100k, mlp, conv, brunel or an .npz file."),
+    ] = None,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs per network; the median counts.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Run benchmark networks on one open LIF core: events per CPU second, memory and a hash of all spikes."""
+    from neuroemu.bench import HEADING, bench
+
+    if not as_json:
+        typer.echo(HEADING)
+    bench(networks or ["rand_1k"], repeat, lambda result: typer.echo(result.to_json() if as_json else str(result)))
+
+
+@app.command()
 def explain(
     code: Annotated[str, typer.Argument(metavar="CODE", help="An error code such as NE1203.")],
     as_json: JsonOption = False,

@@ -18,6 +18,7 @@ DIGITS_OF_FILE = {
     "formats": "1",
     "network": "1",
     "spec": "2",
+    "bench": "7",
     "lifcore": "345",
     "loihi": "34",
     "mapping": "4",
