@@ -74,6 +74,12 @@ def verdict(report: ReportDocument) -> Verdict:
     if severities["error"]:
         number = _number(severities["error"], "problem")
         return Verdict("bad", "Does not fit", (f"{network} does not fit {chip}: {number}, listed below.",))
+    if mapping is None and report["run"] is not None:
+        ran = f"{network} ran on {chip} from its program file."
+        sentences = (ran, *_answer_sentence(report), *_cost_sentence(report))
+        if severities["warning"]:
+            return Verdict("warning", f"Ran, {_number(severities['warning'], 'warning')}", sentences)
+        return Verdict("good", "Ran", sentences)
     if mapping is None:
         return Verdict("open", "Not mapped", (f"{network} was read and found valid for {chip}; it was not mapped.",))
     place = f"{network} fits {chip} on {_cores_of_chip(report)}."
@@ -163,6 +169,8 @@ def _answer_sentence(report: ReportDocument) -> tuple[str, ...]:
     if accuracy is None or accuracy["chip"] is None:
         return ()
     answer = f"The chip is right in {percent(accuracy['chip'])} of {count(accuracy['samples'])} samples"
+    if accuracy["float"] is None:
+        return (f"{answer}.",)
     return (f"{answer}, the float network in {percent(accuracy['float'])}.",)
 
 
@@ -183,6 +191,8 @@ def _fit_figure(report: ReportDocument) -> KeyFigure:
     mapping = report["mapping"]
     if mapping is None:
         refused = any(finding["severity"] == "error" for finding in report["findings"])
+        if not refused and report["run"] is not None:
+            return KeyFigure("fit", "Fit", "deployed", ("as the program file says",), "good")
         word, tone = ("Does not fit", "bad") if refused else ("Not mapped", "open")
         return KeyFigure("fit", "Fit", word, ("no cores assigned",), "bad" if tone == "bad" else "open")
     details = [f"lower bound {count(mapping['cores_lower_bound'])}"]

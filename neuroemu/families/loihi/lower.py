@@ -143,7 +143,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         DoesNotFit: with all features that the chip cannot compute.
     """
     offsets = tick_offsets(network)
-    findings: list[Finding] = list(fixed_arithmetic(chip))
+    findings: list[Finding] = [*fixed_arithmetic(chip), *_analog_sources(network)]
     ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
     populations: list[LoweredPopulation] = []
     projections: list[LoweredProjection] = []
@@ -181,6 +181,23 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         quantised,
         tuple(findings),
     )
+
+
+def _analog_sources(network: Network) -> Iterator[Finding]:
+    """Analog populations that feed others: a chip sends spikes and nothing else."""
+    for name, population in network.populations.items():
+        fed = [projection.target for projection in network.outgoing(name)]
+        if fed and population.neuron is not None and not population.neuron.spiking:
+            yield Finding(
+                "NE3020",
+                f"has no threshold but feeds {', '.join(fed)} with {population.size} analog values; the chip sends spikes only",
+                f"population {name}",
+                (
+                    "give the population a threshold (LIF instead of LI)",
+                    f"fold it into the synapses: a CubaLIF in {fed[0]} filters its input itself",
+                    "make it an output and apply the rest of the network on the host",
+                ),
+            )
 
 
 def fixed_arithmetic(chip: Any) -> Iterator[Finding]:

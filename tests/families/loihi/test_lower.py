@@ -29,8 +29,6 @@ from neuroemu.network.reference import simulate
 from neuroemu.spec import ChipSpec, load_chip
 from neuroemu.toolchain import Deployment, deploy
 
-pytestmark = pytest.mark.interpreted
-
 LOIHI1 = load_chip("loihi1")
 DT = 1e-3
 TICKS = 24
@@ -561,3 +559,15 @@ def test_the_output_offset_is_that_of_the_last_output(rng: np.random.Generator) 
     builder = NetworkBuilder("two outputs", dt_s=DT).input("in", (2,)).population("a", (2,), perfect())
     builder.population("b", (2,), perfect()).dense("in", "a", np.eye(2)).dense("a", "b", np.eye(2))
     assert lowered(builder.output("a", "b").build()).output_offset == 1
+
+
+def test_an_analog_population_may_not_feed_another() -> None:
+    builder = NetworkBuilder("hidden analog", dt_s=1.0).input("in", (2,))
+    builder.population("filter", (2,), li(tau_mem_s=4.0, dt_s=1.0)).one_to_one("in", "filter", 1.0)
+    builder.population("out", (2,), perfect()).one_to_one("filter", "out", 1.0).output("out")
+    with pytest.raises(DoesNotFit) as refusal:
+        lower(builder.build(), LOIHI1)
+    (finding,) = refusal.value.findings
+    assert (finding.code, finding.where) == ("NE3020", "population filter")
+    assert "feeds out" in finding.message
+    assert len(finding.fixes) >= 3
