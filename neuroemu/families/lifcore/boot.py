@@ -196,9 +196,6 @@ def _traffic(image: ProgramImage, links: Links, lists: SynapseLists, sizes: NDAr
 
 
 def _neurons_of(image: ProgramImage, sizes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    first = dict(zip([core.core for core in image.cores], (np.cumsum(sizes) - sizes).tolist(), strict=True))
-    return {
-        symbol.name: np.array([first[int(core)] for core in symbol.core], np.int64)
-        + symbol.compartment.astype(np.int64)
-        for symbol in image.symbols.populations
-    }
+    first = np.zeros(max((core.core for core in image.cores), default=0) + 1, np.int64)
+    first[[core.core for core in image.cores]] = np.cumsum(sizes) - sizes
+    return {symbol.name: first[symbol.core] + symbol.compartment for symbol in image.symbols.populations}

@@ -76,6 +76,7 @@ LISTED = Layout(
 DENSE = Layout("dense synapse", LISTED.fields[:2])
 LAYOUTS = (CORE, PROFILE, RESET, DRIVE, START, OUTPUTS, AXON, ROUTE, LIST, LISTED, DENSE)
 
+MOST_CORE = ROUTE.fields[0].range[1]
 _MEMORIES = ("registers", "neurons", "outputs", "axons", "routes", "lists", "synapses")
 
 
@@ -162,6 +163,8 @@ def unpack(program: Program) -> ProgramImage:
         message = f"the program is for family '{found[0]}', layout {found[1]}; expected '{FAMILY}', {LAYOUT_VERSION}"
         raise BadInput(Finding("NE5510", message))
     numbers = take_integers(manifest, "cores", "manifest")
+    if numbers and max(numbers) > MOST_CORE:
+        raise BadInput(Finding("NE5511", f"core {max(numbers)} cannot be addressed; routes reach core {MOST_CORE}"))
     known = {"symbols/core", "symbols/compartment", "host/outputs", "host/routes"}
     known |= {f"core/{number}/{name}" for number in numbers for name in _MEMORIES}
     if foreign := sorted(program.sections.keys() - known):
@@ -286,12 +289,11 @@ def _check(image: ProgramImage) -> None:
             )
     if len(axons) != len(image.cores):
         findings.append(Finding("NE5511", "a core is listed twice"))
+    sizes = np.zeros(max(axons, default=0) + 1, np.int64)
+    sizes[[core.core for core in image.cores]] = [core.size for core in image.cores]
     for population in image.symbols.populations:
-        sizes = {core.core: core.size for core in image.cores}
-        if any(
-            not 0 <= neuron < sizes.get(int(core), 0)
-            for core, neuron in zip(population.core.tolist(), population.compartment.tolist(), strict=True)
-        ):
+        known = (population.core >= 0) & (population.core < sizes.shape[0]) & (population.compartment >= 0)
+        if not np.all(known) or np.any(population.compartment >= sizes[population.core]):
             findings.append(Finding("NE5511", f"population {population.name} has neurons that no core holds"))
     sources = sum(port.size for port in image.symbols.inputs)
     if sources != image.host_start.shape[0] - 1:

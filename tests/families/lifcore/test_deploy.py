@@ -117,6 +117,24 @@ def test_a_route_to_a_core_that_does_not_exist_is_refused() -> None:
     assert [finding.code for finding in caught.value.findings] == ["NE5511"]
 
 
+@pytest.mark.parametrize("number", [-1, 7, 99])
+def test_a_population_on_a_core_that_does_not_exist_is_refused(number: int) -> None:
+    image = unpack(deploy(example("digits_mlp", "digits_test")[0], "lifcore").compiled.program)
+    first, *others = image.symbols.populations
+    moved = replace(first, core=np.full_like(first.core, number))
+    astray = pack(replace(image, symbols=replace(image.symbols, populations=(moved, *others))))
+    with pytest.raises(BadInput) as caught:
+        unpack(astray)
+    assert "that no core holds" in caught.value.findings[0].message
+
+
+def test_a_core_number_beyond_what_routes_reach_is_refused_before_anything_is_allocated() -> None:
+    program = deploy(example("digits_mlp", "digits_test")[0], "lifcore").compiled.program
+    with pytest.raises(BadInput) as caught:
+        unpack(replace(program, manifest={**program.manifest, "cores": [1 << 60]}))
+    assert "cannot be addressed" in caught.value.findings[0].message
+
+
 def test_a_program_of_another_family_is_refused() -> None:
     network, _ = example("digits_mlp", "digits_test")
     program = deploy(network, "lifcore").compiled.program
