@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.families.lifcore.boot import boot
 from neuroemu.families.lifcore.image import pack, unpack
 from neuroemu.formats import load
 from neuroemu.formats.samples import load_samples
@@ -204,3 +205,19 @@ def test_cycles_follow_the_contract() -> None:
     assert counters["ticks"] == 5
     assert counters["core_cycles"] == 5 * quiet + counters["packets"] + events + sent
     assert run.costs.sets[0].time.value == pytest.approx(counters["core_cycles"] / 100e6, rel=1e-12)
+
+
+def test_damaged_memories_boot_or_are_refused_with_a_code() -> None:
+    program = deploy(example("digits_mlp", "digits_test")[0], "lifcore").compiled.program
+    rng = np.random.default_rng(1)
+    names = [name for name in sorted(program.sections) if program.sections[name].size]
+    refused = set()
+    for _ in range(200):
+        name = names[rng.integers(len(names))]
+        damaged = program.sections[name].copy()
+        damaged[rng.integers(damaged.size, size=2)] = rng.integers(0, 256, 2)
+        try:
+            boot(replace(program, sections={**program.sections, name: damaged}))
+        except BadInput as error:
+            refused |= {finding.code for finding in error.findings}
+    assert refused == {"NE5100", "NE5101", "NE5511"}
