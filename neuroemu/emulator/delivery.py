@@ -23,6 +23,8 @@ SYNAPSE_CLASSES = ("dense", "sparse", "shared_kernel")
 AHEAD = 5
 """Spikes between prefetching a row and reading it."""
 WORDS_PER_LINE = 16
+LEAST_RUN = 8
+"""Mean length of the runs of neighbouring targets from which on a list is added run by run."""
 MOST_AHEAD = 256
 """Words of a coming row that are prefetched; the processor's own prefetcher follows longer rows."""
 
@@ -55,7 +57,7 @@ class SynapseLists:
     Attributes:
         list_start: int64 (lists + 1,).
         list_class: uint8 (lists,), position in ``SYNAPSE_CLASSES``; dense rows and shared kernels stay runs where their
-            delay is uniform.
+            delay is uniform, and so do listed synapses whose targets are mostly neighbours.
         index: int64, relative to the link's base.
         weight: int16 or int32, in the accumulator's unit.
         delay: uint8, ticks.
@@ -92,7 +94,7 @@ class Deliveries(NamedTuple):
 def build_deliveries(links: Links, lists: SynapseLists, neurons: int) -> Deliveries:
     """Arrange the lists for delivery to ``neurons`` neurons; linear in the number of synapses."""
     low, high = _delay_range(lists)
-    as_runs = (lists.list_class != SYNAPSE_CLASSES.index("sparse")) & (low == high)
+    as_runs = (low == high) & ((lists.list_class != SYNAPSE_CLASSES.index("sparse")) | _contiguous(lists))
     row_start, row_delay, row_first, target, weight = _rows(links, lists, as_runs)
     target_bits = max(int(neurons - 1).bit_length(), 1)
     room = 32 - target_bits
@@ -209,6 +211,19 @@ def _delay_range(lists: SynapseLists) -> tuple[Int64, Int64]:
         low[filled] = np.minimum.reduceat(lists.delay, at)
         high[filled] = np.maximum.reduceat(lists.delay, at)
     return low, high
+
+
+def _contiguous(lists: SynapseLists) -> NDArray[np.bool_]:
+    """Lists whose targets are mostly neighbours: adding runs is faster than scattering, whatever their class."""
+    lengths = np.diff(lists.list_start)
+    filled = lengths > 0
+    runs = np.zeros(lengths.shape[0], np.int64)
+    if filled.any():
+        starts = np.ones(lists.index.shape[0], np.bool_)
+        starts[1:] = lists.index[1:] != lists.index[:-1] + 1
+        starts[lists.list_start[:-1][filled]] = True
+        runs[filled] = np.add.reduceat(starts, lists.list_start[:-1][filled], dtype=np.int64)
+    return filled & (lengths >= LEAST_RUN * runs)
 
 
 def _rows(
