@@ -15,8 +15,6 @@ from neuroemu import arith
 from neuroemu.emulator import compiled
 from neuroemu.emulator.compiled import cache_folder, needs_compilation, njit, source_hash
 
-pytestmark = pytest.mark.interpreted
-
 
 @pytest.fixture
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from neuroemu.emulator.random import draw_below, mix
 
-pytestmark = [
-    pytest.mark.interpreted,
-    pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning"),  # uint64 wraps on purpose
-]
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # uint64 wraps on purpose
 
 WORD = st.integers(0, (1 << 64) - 1)
 

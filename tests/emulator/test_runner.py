@@ -12,8 +12,6 @@ from neuroemu.emulator import runner
 from neuroemu.emulator.protocol import Chunk, Stimulus
 from neuroemu.emulator.runner import run_ticks
 
-pytestmark = pytest.mark.interpreted
-
 
 class Echo:
     """A chip of two neurons: neuron s answers every external spike of source s in the same tick; ``most`` ticks a chunk."""

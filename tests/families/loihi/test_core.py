@@ -25,10 +25,7 @@ from tests.families.loihi.programs import (
     synapses_of,
 )
 
-pytestmark = [
-    pytest.mark.interpreted,
-    pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning"),  # uint64 wraps on purpose
-]
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # uint64 wraps on purpose
 
 RETAINS = CompartmentProfile(1000, 300)
 TICKS = 14

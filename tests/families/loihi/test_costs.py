@@ -20,8 +20,6 @@ from neuroemu.toolchain import Deployment, deploy
 from tests.families.loihi.chips import SMALL, variant
 from tests.families.loihi.test_timing import chunk, traffic
 
-pytestmark = pytest.mark.interpreted
-
 LOIHI1 = load_chip("loihi1")
 DT = 1e-3
 

@@ -18,8 +18,6 @@ from neuroemu.families.loihi.image import CompartmentProfile
 from tests.families.loihi.programs import Core, booted, program
 from tests.families.loihi.words import Truth, Word
 
-pytestmark = pytest.mark.interpreted
-
 HIGHEST = (1 << 23) - 1
 LOWEST = 1 - (1 << 23)
 NO_LEAK = 4096

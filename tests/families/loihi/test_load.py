@@ -18,8 +18,6 @@ from neuroemu.families.loihi.image import (
 from neuroemu.families.loihi.load import SYNAPSE_CLASSES, load_program, weights_on_chip
 from tests.families.loihi.programs import Core, dense, listed, program
 
-pytestmark = pytest.mark.interpreted
-
 
 @pytest.mark.parametrize("sign_mode", [MIXED, EXCITATORY, INHIBITORY])
 @pytest.mark.parametrize("weight_bits", [1, 5, 8])

@@ -93,6 +93,7 @@ def results(
     return run, {**{name: run.spikes(name) for name in spiking}, "answer": run.membranes("answer")}
 
 
+@pytest.mark.compiled
 def test_results_do_not_depend_on_partitioner_placer_seed_or_size_of_the_cores(small: ChipSpec) -> None:
     lowered, inputs = lower(every_kind(1), LOIHI1), inputs_of(2)
     first, wanted = results(lowered, LOIHI1, inputs)
@@ -108,6 +109,7 @@ def test_results_do_not_depend_on_partitioner_placer_seed_or_size_of_the_cores(s
     assert len({run.costs.counters["hops_east_west"] for run in runs}) > 4
 
 
+@pytest.mark.compiled
 @given(st.integers(0, 1 << 32))
 @settings(max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_results_of_any_network_do_not_depend_on_the_size_of_the_cores(

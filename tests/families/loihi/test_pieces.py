@@ -124,7 +124,7 @@ def convolution(rng: np.random.Generator) -> Network:
 
 
 def fully_connected(rng: np.random.Generator) -> Network:
-    size, fan_in = (int(value) for value in rng.integers(1, 150, 2))
+    size, fan_in = (int(value) for value in rng.integers(1, 125, 2))
     weight = rng.normal(0, 0.3, (size, fan_in)) * (rng.random((size, fan_in)) < rng.choice([0.1, 0.6, 1.0]))
     builder = layer((fan_in,), (size,)).dense("in", "layer", weight)
     if rng.random() < 0.3:

@@ -14,8 +14,6 @@ from neuroemu.emulator.protocol import Chunk
 from neuroemu.families.loihi.timing import Counters, Traffic, TrafficMeter, energy_terms
 from neuroemu.spec import load_chip
 
-pytestmark = pytest.mark.interpreted
-
 LOIHI1 = load_chip("loihi1")
 DAVIES, SANAFE = "davies2018", "sanafe2025"
 NS, PJ = 1e-9, 1e-12
