@@ -301,7 +301,7 @@ def bench(
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="An error code such as NE1203.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="An error code such as NE1012.")],
     as_json: JsonOption = False,
 ) -> None:
     """Say what an error code means and what to do about it."""

@@ -5,7 +5,7 @@ Every room reports through :class:`Finding`. Findings of severity ``error`` are 
 result (``Network.findings``, the report) so that nothing is lost silently.
 
 Codes are ``NE`` plus four digits. The first digit is the room: 1 formats and network, 2 spec, 3 lowering, 4 mapping,
-5 image, 6 emulator and run, 7 verify, 8 report, 9 internal. ``neuroemu explain NE1203`` prints the entry of
+5 image, 6 emulator and run, 7 verify, 8 report, 9 internal. ``neuroemu explain NE1012`` prints the entry of
 ``neuroemu/explanations/*.yaml``.
 """
 

@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explain(code: str) -> Explanation:
-    """Look up one code; ``NE1203``, ``ne1203`` and ``1203`` mean the same.
+    """Look up one code; ``NE1012``, ``ne1203`` and ``1203`` mean the same.
 
     Raises:
         BadInput: ``NE9002`` when there is no such code; the fixes name the nearest ones.

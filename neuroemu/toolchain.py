@@ -143,7 +143,7 @@ def network_section(network: Network, compiled: Compiled, file: str | None) -> d
         "dialect": {
             "name": network.dialect,
             "origin": "guessed" if guess else "given",
-            "reasons": [finding.message for finding in guess],
+            "reasons": [finding.message.partition(", because ")[2] or finding.message for finding in guess],
         }
         if network.dialect
         else None,

@@ -450,6 +450,10 @@ def compare_chips(
     if not chips:
         raise BadInput(Finding("NE6012", "no chip named", fixes=("neuroemu compare FILE --chips loihi1,loihi1-wide",)))
     specs = [load_chip(name) for name in chips]
+    names = [spec.name for spec in specs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        message = f"{', '.join(twice)} is named more than once; results are kept by chip name"
+        raise BadInput(Finding("NE6012", message, fixes=("name every chip once", "give a variant a name of its own")))
     network = load_checked(file, dialect, dt_s)
     reports: list[Any] = []
     refused: dict[str, tuple[Finding, ...]] = {}

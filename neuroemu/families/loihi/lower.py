@@ -25,6 +25,9 @@ IntArray = NDArray[np.int64]
 
 MIXED, EXCITATORY, INHIBITORY = 1, 2, 3
 _WEIGHT_BITS = 8
+_HIGHEST_BIAS = 4095 * 2**7
+_CLOSE_THRESHOLD = 256
+"""From this threshold register on, one register less for ``>=`` changes the threshold by less than half a per cent."""
 _SEARCH_STEPS = 24
 _ROOM_FOR_COUNTS = (2, 4, 8)
 _LEAK_STEPS = 4
@@ -286,6 +289,7 @@ class _Layer:
         self.findings = findings
         self.where = f"population {population.name}"
         self.remarks: list[str] = []
+        self._exact_threshold = False
         self.incoming = network.incoming(population.name)
         self.unit = self._float_units()
         self.current_bias = self._bias_on_current()
@@ -409,6 +413,10 @@ class _Layer:
             self.remarks.append(
                 "excitatory and inhibitory weights in lists of their own: 8 magnitude bits instead of 7"
             )
+        if self._forgets() and self.neuron.spiking and threshold % 2 == 0 and not drive.any() and _even(lowered):
+            # Sums are multiples of 128: an odd register next to the threshold keeps the rest of the last tick out of it.
+            register = threshold - 1 if self.neuron.compare == "ge" else threshold + 1
+            self._exact_threshold = True
         population, twin, rounding = self._registers(threshold, register, units, drive, offset, errors, lowered)
         if constant is not None and twins:
             twins[0] = replace(twins[0], bias=constant)
@@ -497,30 +505,39 @@ class _Layer:
         worst_drive = float(np.abs(drive).max(initial=0.0))
         accumulator = (1 << (dynamics.ACCUMULATOR_BITS - dynamics.WEIGHT_SHIFT)) - 1
         membrane = (1 << (dynamics.STATE_BITS - dynamics.THRESHOLD_SHIFT)) - 1
-        bound = float(highest)
-        if worst > 0:
-            bound = min(bound, accumulator / worst)
-        bound = min(bound, membrane / (1.0 + worst + worst_drive))
-        bound = min(bound, 4095.0 * 2**7 / 64 / worst_drive) if worst_drive > 0 else bound
+        never_beyond = min(float(highest), membrane / (1.0 + worst + worst_drive))
+        if worst_drive > 0:
+            never_beyond = min(never_beyond, _HIGHEST_BIAS / 64 / worst_drive)
         if self.neuron.threshold is None:
-            bound = min(bound, membrane / (1.0 + _settled(worst + worst_drive, self.neuron.membrane_decay)))
+            settled = _settled(worst + worst_drive, self.neuron.membrane_decay)
+            never_beyond = min(never_beyond, membrane / (1.0 + settled))
+        elif self._forgets():
+            never_beyond = min(never_beyond, dynamics.DECAY_ONE / (1.0 + worst + worst_drive))
+        bound = min(never_beyond, accumulator / worst) if worst > 0 else never_beyond
         top = int(arithmetic.weight_exponent_max.value)
         if largest == 0.0:
             threshold = int(max(1, min(bound, 4096)))
         else:
             fits = [254 * 2.0**exponent / largest for exponent in range(-8, top + 1)]
             allowed = [value for value in fits if 1 <= value <= bound]
-            ideal = max(allowed) if allowed else min(max(1.0, 254 / largest), highest)
+            ideal = max(allowed) if allowed else max(1.0, min(254 / largest, never_beyond))
             ideal = min(ideal, self._with_room_for_counts(fits, bound, largest))
             if not allowed or (ideal < 254 / largest and worst * 254 / largest > accumulator):
-                ideal = min(max(1.0, 254 / largest), float(highest))
+                ideal = max(1.0, min(254 / largest, never_beyond))
+            if ideal * worst > accumulator:
                 self._overflow_note(ideal * worst, accumulator)
             threshold = self._finest(ideal, structures, drive)
         if self.neuron.threshold is None:
             return threshold, highest
         in_steps = bool(np.all(self.neuron.membrane_decay == 1.0)) and _whole(drive * threshold)
-        at_equality = self.neuron.compare == "ge" and in_steps  # membranes are multiples of 64
+        # Membranes that are multiples of 64 meet ">=" exactly one register below; others come as close as one part in M.
+        at_equality = self.neuron.compare == "ge" and (in_steps or threshold >= _CLOSE_THRESHOLD)
+        self._exact_threshold = in_steps
         return threshold, threshold - 1 if at_equality else threshold
+
+    def _forgets(self) -> bool:
+        """A stateless gate: the whole membrane is meant to decay in one tick, the chip keeps 1 part in 4096."""
+        return self.neuron.current_decay is None and bool(np.all(self.neuron.membrane_decay == 0.0))
 
     def _with_room_for_counts(self, fits: list[float], bound: float, largest: float) -> float:
         """Inputs may carry counts: the scale with the most room for them that costs no precision of weights or leak."""
@@ -598,6 +615,7 @@ class _Layer:
         else:
             current_decay = np.clip(np.rint(one * (1.0 - neuron.current_decay)) - 1, 0, one - 1).astype(np.int64)
         exponent, mantissa = _bias_registers(drive * units)
+        self._report_losses(drive * units, mantissa << exponent, errors)
         bias_error = float(np.abs((mantissa << exponent) - drive * units).max(initial=0.0) / units)
         population = LoweredPopulation(
             name=self.population.name,
@@ -641,7 +659,9 @@ class _Layer:
             clipped_weights=errors.clipped,
             threshold_float=None if neuron.threshold is None else float(np.median(neuron.threshold)),
             threshold_chip=None if neuron.threshold is None else register * 64,
-            threshold_error=0.0 if neuron.threshold is None else abs(register * 64 - units) / units,
+            threshold_error=0.0
+            if neuron.threshold is None or self._exact_threshold
+            else abs(register * 64 - units) / units,
             tau_membrane_ticks=_tau(neuron.membrane_decay),
             tau_membrane_chip_ticks=_tau((one - membrane_decay) / one),
             tau_current_ticks=None if neuron.current_decay is None else _tau(neuron.current_decay),
@@ -650,6 +670,39 @@ class _Layer:
             remarks=tuple(self.remarks),
         )
         return population, twin, rounding
+
+    def _report_losses(self, wanted: FloatArray, bias: IntArray, errors: _WeightErrors) -> None:
+        """Findings for what rounding took away altogether: biases out of range, synapses and inputs that became 0."""
+        clipped = int(np.sum(np.abs(wanted - bias) > 2.0**7))
+        if clipped:
+            self._note(
+                "NE3015",
+                "warning",
+                f"the bias of {clipped} neurons is beyond the bias register and was clipped, by up to "
+                f"{float(np.abs(wanted - bias).max()):.0f} chip units",
+                ("reduce the bias relative to the threshold", "drive the neurons by an input that fires in every tick"),
+            )
+        if errors.silenced:
+            self._note(
+                "NE3016",
+                "warning",
+                f"{errors.silenced} neurons lose all their synapses to rounding: their weights are below half a step of the "
+                f"layer's largest weight, {errors.lost} of {errors.synapses} weights became 0",
+                (
+                    "train with weight decay or clip outlier weights: one large weight makes the step of all",
+                    "split neurons with much smaller weights into a population of their own",
+                ),
+            )
+        if errors.lost:
+            self.remarks.append(f"{errors.lost} of {errors.synapses} weights rounded to 0")
+        if self._forgets() and self.neuron.threshold is not None and not self._exact_threshold:
+            self._note(
+                "NE3014",
+                "warning",
+                "is stateless, but the chip keeps 1 part in 4096 of a membrane per tick: a sum at or next to the threshold may be "
+                "judged differently",
+                ("use weights that keep sums away from the threshold", "compare with the divergence report"),
+            )
 
     def _note(
         self, code: str, severity: Literal["error", "warning", "note"], message: str, fixes: tuple[str, ...]
@@ -663,6 +716,10 @@ class _WeightErrors:
     def __init__(self) -> None:
         self.largest = 0.0
         self.clipped = 0
+        self.lost = 0
+        self.synapses = 0
+        self._alive: NDArray[np.bool_] | None = None
+        self._meant: NDArray[np.bool_] | None = None
         self._squares = 0.0
         self._count = 0
 
@@ -683,6 +740,16 @@ class _WeightErrors:
         self._squares += float((error**2).sum())
         self._count += error.size
         self.clipped += clipped
+        self.synapses += int(np.count_nonzero(values))
+        self.lost += int(np.count_nonzero((values != 0) & (_values(mantissas) == 0)))
+        meant, alive = _row_sums(wanted) > 0, _row_sums(mantissas) > 0
+        self._meant = meant if self._meant is None else self._meant | meant
+        self._alive = alive if self._alive is None else self._alive | alive
+
+    @property
+    def silenced(self) -> int:
+        """Neurons with weights in the network and none on the chip."""
+        return 0 if self._meant is None or self._alive is None else int(np.sum(self._meant & ~self._alive))
 
     @property
     def rms(self) -> float:
@@ -699,6 +766,11 @@ def _lent_delay(structure: Dense | Sparse | Conv2d, delay: int) -> tuple[Dense |
 
 def _constant_projection(population: Population) -> Projection:
     return Projection(f"bias:{population.name}", f"bias:{population.name}", population.name, ())
+
+
+def _even(projections: list[LoweredProjection]) -> bool:
+    """True when every weight is a multiple of 128 on the chip."""
+    return all(part.weight_exponent >= 1 or not (_values(part.structure) % 2).any() for part in projections)
 
 
 def _chip_bias(mantissas: Dense | Sparse | Conv2d, exponent: int) -> FloatArray:

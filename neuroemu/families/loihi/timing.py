@@ -324,7 +324,8 @@ def _access_plus_update_terms(counters: Counters) -> tuple[Term, ...]:
             Term(f"{label} synapses", "synapse", int(classes[number]), f"synapse_{label}")
             for number, label in enumerate(SYNAPSE_CLASSES)
         ),
-        Term("messages", "network", int(counters.packets_in.sum()), "message_out"),
+        Term("messages", "network", int(counters.packets_in.sum()) - counters.host_packets, "message_out"),
+        Term("messages from the host (not in the chip's total)", "io", counters.host_packets, "message_out"),
         Term("hops east-west", "network", counters.hops_east_west, "hop_east_west"),
         Term("hops north-south", "network", counters.hops_north_south, "hop_north_south"),
     )

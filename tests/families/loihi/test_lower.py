@@ -273,12 +273,49 @@ def test_at_equality_only_the_greater_or_equal_neuron_fires() -> None:
     assert ticks == {"gt": [2, 5], "ge": [1, 3, 5]}
 
 
-def test_a_leaky_neuron_that_fires_at_equality_gets_one_unit_more_for_its_threshold() -> None:
+def test_a_leaky_neuron_that_fires_at_equality_has_its_register_one_below() -> None:
+    """At most half a per cent off, and right where membranes meet the threshold exactly."""
     strict, at_equality = (
         lowered(one_layer(lif(tau_mem_s=4 * DT, dt_s=DT, compare=compare))).populations[0] for compare in ("gt", "ge")
     )
     assert strict.scale[0] == strict.threshold * 64
-    assert at_equality.scale[0] == at_equality.threshold * 64 + 1
+    assert at_equality.scale[0] == (at_equality.threshold + 1) * 64
+    assert at_equality.threshold >= 255
+
+
+@pytest.mark.parametrize("compare", ["gt", "ge"])
+@pytest.mark.parametrize("neuron", ["leaky", "gate"])
+def test_membranes_that_meet_the_threshold_exactly_are_judged_as_in_float(
+    neuron: str, compare: Any, rng: np.random.Generator
+) -> None:
+    """Dyadic weights and a decay of one half: most sums are multiples of a quarter, the threshold among them."""
+    leaky = lif(tau_mem_s=2 * DT, dt_s=DT, resistance=2.0, compare=compare)
+    network = one_layer(
+        leaky if neuron == "leaky" else threshold_gate(threshold=1.0, compare=compare), dyadic(rng, 5, 4)
+    )
+    assert differing_bins(network, spikes_for(network, rng)) == {"layer": 0}
+
+
+def test_a_readout_with_many_inputs_never_fires(rng: np.random.Generator) -> None:
+    """The scale leaves room for the membrane that all inputs together can build up."""
+    neuron = li(tau_mem_s=50 * DT, dt_s=DT, resistance=50.0)
+    network = one_layer(neuron, rng.normal(0.02, 0.005, (2, 400)))
+    inputs = spikes_for(network, rng)
+    _, run = on_chip(network, inputs)
+    assert run.events("layer")[0].size == 0
+
+
+def test_a_large_bias_beside_many_small_weights_is_kept(rng: np.random.Generator) -> None:
+    network = one_layer(perfect(), rng.choice([-0.01, 0.01], (2, 300)), bias=[0.5, 0.25])
+    (rounding,) = lowered(network).rounding
+    assert rounding.bias_error_max < 1e-3
+
+
+def test_neurons_that_lose_all_synapses_to_rounding_are_named() -> None:
+    network = one_layer(perfect(), [[5.0, 5.0], [0.001, 0.002]])
+    (finding,) = [item for item in lowered(network).findings if item.code == "NE3016"]
+    assert "1 neurons lose all their synapses" in finding.message
+    assert "2 of 4 weights became 0" in finding.message
 
 
 def test_one_signed_weights_keep_eight_bits_and_mixed_ones_get_two_lists_where_there_is_room() -> None:
