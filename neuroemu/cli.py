@@ -310,7 +310,7 @@ def explain(
     from neuroemu.explain import explain as look_up
 
     entry = look_up(code)
-    typer.echo(json.dumps(entry.to_dict(), indent=1) if as_json else str(entry))
+    typer.echo(json.dumps({"schema": "neuroemu.explain/1", **entry.to_dict()}, indent=1) if as_json else str(entry))
 
 
 @chips_app.command("list")
@@ -323,7 +323,7 @@ def chips_list(as_json: JsonOption = False) -> None:
     found = list_chips()
     if as_json:
         rows = [{"name": chip.name, "title": chip.title, "family": chip.family} for chip in found]
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps({"schema": "neuroemu.chips/1", "chips": rows}, indent=1))
         return
     width = max((len(chip.name) for chip in found), default=0)
     for chip in found:
@@ -342,7 +342,7 @@ def chips_show(
 
     chip = load_chip(name)
     if as_json:
-        typer.echo(json.dumps(chip.to_dict(), indent=1, sort_keys=True))
+        typer.echo(json.dumps({"schema": "neuroemu.chip/1", "chip": chip.to_dict()}, indent=1, sort_keys=True))
     else:
         verbs.print_chip(chip, _console())
 
@@ -360,7 +360,8 @@ def chips_validate(
     findings = validate_file(str(file))
     errors = errors_in(findings)
     if as_json:
-        typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=1))
+        document = {"schema": "neuroemu.findings/1", "findings": [finding.to_dict() for finding in findings]}
+        typer.echo(json.dumps(document, indent=1))
     else:
         for finding in findings:
             typer.echo(str(finding))

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from neuroemu.errors import Finding
-    from neuroemu.report.shape import CostSet, ReportDocument
+    from neuroemu.report.shape import CostSet, Fidelity, ReportDocument
 
 STYLE_OF_TONE = {"good": "green", "warning": "yellow", "bad": "red", "open": "default"}
 STYLE_OF_SEVERITY = {"error": "red", "warning": "yellow", "note": "dim"}
 MOST_FINDINGS = 12
 """Findings shown; the rest is in report.json and report.html."""
+NOTABLE_CHANGE = 0.1
+"""Share of spikes by which a layer must differ from the float network to be pointed out."""
 MOST_LAYERS = 24
 """Layers shown."""
 _ASCII = str.maketrans({
@@ -37,7 +39,13 @@ def render(report: ReportDocument, console: Console) -> None:
     console.print(_title(report, console))
     console.print(_verdict(report, console))
     console.print(_figures(report, console))
-    parts = (_layers(report, console), _activity(report, console), _costs(report, console), _cores(report, console))
+    parts = (
+        _layers(report, console),
+        _first_difference(report, console),
+        _activity(report, console),
+        _costs(report, console),
+        _cores(report, console),
+    )
     for part in parts:
         if part is not None:
             console.print(part)
@@ -106,6 +114,25 @@ def _figures(report: ReportDocument, console: Console) -> Table:
     return grid
 
 
+def _spike_change(layer: Fidelity) -> str:
+    """By how much the layer fires more or less than in the float network, when that is more than a tenth."""
+    share = ratio(layer["spikes_chip"], layer["spikes_float"])
+    return "" if share is None or abs(share - 1) < NOTABLE_CHANGE else f"{share - 1:+.0%} spikes against float"
+
+
+def _first_difference(report: ReportDocument, console: Console) -> Text | None:
+    """Where chip and float network part first, in the first layer that differs."""
+    for layer in report["fidelity"] or []:
+        first = layer["first_divergence"]
+        if first is not None:
+            text = (
+                f"First difference from float: {layer['population']}, sample {first['sample']}, tick {first['tick']}, "
+                f"neuron {first['neuron']}: {first['float']} spikes in float, {first['chip']} on chip"
+            )
+            return readable(text, console, "dim")
+    return None
+
+
 def _layers(report: ReportDocument, console: Console) -> Table | None:
     rounding = {row["population"]: row for row in report["quantisation"] or []}
     fidelity = {row["population"]: row for row in report["fidelity"] or []}
@@ -121,6 +148,8 @@ def _layers(report: ReportDocument, console: Console) -> Table | None:
     for name in names[:MOST_LAYERS]:
         rounded, faithful = rounding.get(name), fidelity.get(name)
         flags = [flag for flag in ("dead", "saturated") if faithful and faithful[flag]]
+        if faithful and (change := _spike_change(faithful)):
+            flags.append(change)
         differing = ratio(faithful["differing_bins_float_chip"], faithful["bins"]) if faithful else None
         cells = (
             ("", "", "", "", "")

@@ -136,7 +136,7 @@ def test_broken_networks_of_the_nir_paper_are_refused_with_the_edge_and_the_near
 
 
 def test_the_chips_of_the_project_are_listed_shown_and_valid() -> None:
-    listed = neuroemu("chips", "list", "--json").document
+    listed = neuroemu("chips", "list", "--json").document["chips"]
     assert {"loihi1", "loihi1-wide"} <= {chip["name"] for chip in listed}
     assert all(chip["name"] in neuroemu("chips", "list").out for chip in listed)
     for file in sorted((REPOSITORY / "chips").glob("*.yaml")):
@@ -148,7 +148,7 @@ def test_a_chip_shows_every_number_with_its_source() -> None:
     answer = neuroemu("chips", "show", "loihi1")
     assert answer.exit_code == 0
     assert "23.6 pJ" in answer.out and "published" in answer.out
-    assert neuroemu("chips", "show", "loihi1", "--json").document["name"] == "loihi1"
+    assert neuroemu("chips", "show", "loihi1", "--json").document["chip"]["name"] == "loihi1"
 
 
 def test_the_schema_of_chip_files_is_printed() -> None:

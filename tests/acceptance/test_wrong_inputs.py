@@ -176,7 +176,7 @@ def test_a_typo_in_a_chip_file_gives_file_line_and_column(tmp_path: Path) -> Non
     validated = neuroemu("chips", "validate", chip)
     assert validated.exit_code == 2
     assert f"{chip}:5:3: NE2020" in validated.out and validated.out.endswith("1 problem\n")
-    assert neuroemu("chips", "validate", chip, "--json").document[0]["code"] == "NE2020"
+    assert neuroemu("chips", "validate", chip, "--json").document["findings"][0]["code"] == "NE2020"
 
 
 def test_a_chip_file_that_is_not_there(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def _refuse_chip(needed: int, available: int, use: IntArray, room: IntArray) -> 
 
 
 def _lower_bound(use: IntArray, room: IntArray) -> tuple[int, str]:
-    """No mapping can use fewer cores than the scarcest additive resource demands."""
+    """Cores that the scarcest resource of these pieces demands; another cut could share more input axons."""
     totals = use[:, :4].sum(axis=0)
     needed = -(-totals // room[:4])
     worst = int(np.argmax(totals / room[:4]))
