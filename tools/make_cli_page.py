@@ -1,6 +1,6 @@
 """Write docs/cli.md from the command line itself.
 
-    python tools/make_cli_page.py
+python tools/make_cli_page.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write docs/errors.md from the explanations shipped with the package (``--check`` only compares).
 
-    python tools/make_error_page.py [--check]
+python tools/make_error_page.py [--check]
 """
 
 from __future__ import annotations

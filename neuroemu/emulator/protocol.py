@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +68,21 @@ class TickEngine(Protocol):
     ) -> Chunk:
         """Run ticks; may stop early when its spike buffer is full (``Chunk.last_tick`` says where)."""
 
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of everything that changes, the same for any number of threads: flat arrays over all neurons."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
+
 
 class Meter(Protocol):
     """Counts events of each chunk; exact int64 totals."""
 
     def observe(self, chunk: Chunk) -> None: ...
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of all counters: ``ticks`` (int64, shape ()) and, under names that begin with ``per_tick.``, one row per
+        tick."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""

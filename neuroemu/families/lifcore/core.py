@@ -5,6 +5,7 @@ Neurons are laid out core after core; ``dynamics.py`` holds the equations. A spi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from neuroemu.emulator.compiled import njit
 from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver, flags
 from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.snapshot import restore_into
 from neuroemu.families.lifcore import dynamics
 
 Int64 = NDArray[np.int64]
@@ -287,3 +289,11 @@ class LifcoreEngine:
             range_events={"left_range": left_range},
             probes={"u": probe_u[:done], "v": probe_v[:done]},
         )
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of the whole state."""
+        return {name: array.copy() for name, array in vars(self.state).items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
+        restore_into(vars(self.state), arrays, "engine")

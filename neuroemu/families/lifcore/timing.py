@@ -19,6 +19,7 @@ from neuroemu.cost.estimate import Term
 from neuroemu.emulator.compiled import njit
 from neuroemu.emulator.delivery import SYNAPSE_CLASSES
 from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
 
 Int64 = NDArray[np.int64]
 
@@ -44,6 +45,9 @@ class Cycles(NamedTuple):
     route: int
     tick: int
     hop: int
+
+
+_CRITICAL_PATH = ("neuron_cycles", "synapse_cycles", "hop_cycles")
 
 
 class CycleMeter:
@@ -87,6 +91,24 @@ class CycleMeter:
         self.hop_cycles += int(farthest.sum()) * self.contract.hop
         self._tick_cycles.append(total[rows, busiest] + farthest * self.contract.hop)
         self._busiest.append(busiest)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of all counters and of the cycles and the slowest core of every tick."""
+        counted = ("source_spikes", "active", "left_range", "core_cycles")
+        return {
+            **{name: np.array(getattr(self, name), np.int64) for name in (TICKS, *_CRITICAL_PATH, *counted)},
+            PER_TICK + "cycles": self.tick_cycles,
+            PER_TICK + "busiest_core": self.busiest_core,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
+        check_arrays(arrays, self.snapshot(), "meter")
+        for name, array in arrays.items():
+            if not name.startswith(PER_TICK):
+                setattr(self, name, array.copy() if array.ndim else int(array))
+        self._tick_cycles = [arrays[PER_TICK + "cycles"].copy()]
+        self._busiest = [arrays[PER_TICK + "busiest_core"].copy()]
 
     @property
     def tick_cycles(self) -> Int64:

@@ -6,6 +6,7 @@ they are wider than the chip's so that its wraps can be counted. ``dynamics.py``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from neuroemu.emulator.compiled import njit
 from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver, flags
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.random import draw_below
+from neuroemu.emulator.snapshot import restore_into
 from neuroemu.families.loihi import dynamics
 
 Int64 = NDArray[np.int64]
@@ -308,3 +310,11 @@ class LoihiEngine:
             range_events={"wraps": wrapped, "saturations": saturated},
             probes={"u": probe_u[:done], "v": probe_v[:done]},
         )
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of the whole state; noise depends on seed and tick alone."""
+        return {name: array.copy() for name, array in vars(self.state).items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
+        restore_into(vars(self.state), arrays, "engine")

@@ -7,7 +7,7 @@ the busiest core of a tick is counted per tick.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neuroemu.cost.estimate import Term
 from neuroemu.emulator.compiled import njit
 from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -153,6 +154,30 @@ class TrafficMeter:
             return TickTimes(*empty)
         rows = [(p.total_s, p.neuron_s, p.message_s, p.network_s, p.barrier_s, p.busiest_core) for p in parts]
         return TickTimes(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of all counters and of the times of every tick."""
+        counted = {"source_spikes": self.source_spikes, "active": self._active, **self._range_events}
+        return {
+            TICKS: np.array(self.ticks, np.int64),
+            **{name: array.copy() for name, array in counted.items()},
+            **{
+                f"{PER_TICK}{cost_set}.{column}": rows
+                for cost_set in self.cost_sets
+                for column, rows in vars(self.times(cost_set)).items()
+            },
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
+        check_arrays(arrays, self.snapshot(), "meter")
+        self.ticks = int(arrays[TICKS])
+        self.source_spikes, self._active = arrays["source_spikes"].copy(), arrays["active"].copy()
+        self._range_events = {name: arrays[name].copy() for name in self._range_events}
+        for cost_set in self.cost_sets:
+            columns = (item.name for item in fields(TickTimes))
+            rows = TickTimes(*(arrays[f"{PER_TICK}{cost_set}.{column}"].copy() for column in columns))
+            self._times[cost_set] = [rows] if self.ticks else []
 
 
 def count_ticks(traffic: Traffic, compartments: Int64, tick: Int64, source: Int64, active: Int64) -> TickCounts:
