@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,17 @@ class Symbols(Record):
     def population(self, name: str) -> PopulationSymbol:
         """The population of that name; KeyError when there is none."""
         return {population.name: population for population in self.populations}[name]
+
+    def engine_neurons(self, cores: Sequence[int], sizes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Population -> engine numbers of its neurons, int64.
+
+        Args:
+            cores: core numbers in the order in which the engine lays them out.
+            sizes: int64, shape (cores,), neurons of each.
+        """
+        first = np.zeros(max(cores, default=0) + 1, np.int64)
+        first[list(cores)] = np.cumsum(sizes) - sizes
+        return {symbol.name: first[symbol.core] + symbol.compartment for symbol in self.populations}
 
 
 def pack_symbols(symbols: Symbols) -> tuple[dict[str, Any], dict[str, Bytes]]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from neuroemu.network.model import Network
 
 Edge = tuple[str, str]
 
@@ -96,6 +100,44 @@ def distances(starts: Sequence[str], edges: Iterable[Edge]) -> dict[str, int]:
                     following.append(target)
         frontier = following
     return distance
+
+
+def tick_offsets(network: Network, of_inputs: int) -> dict[str, int]:
+    """Ticks by which each population of a chip lags that takes a tick for every hop: the longest path from an input, less the
+    delays on the way.
+
+    Within a loop whose hops take longer than its delays only hops without delay count; the others arrive late.
+
+    Args:
+        of_inputs: offset of the inputs: 0, or -1 where a spike from outside arrives in its own tick.
+
+    Raises:
+        ValueError: for a loop without any delay.
+    """
+    offsets = {name: of_inputs if population.is_input else 0 for name, population in network.populations.items()}
+    hops = [(item.source, item.target, 1 - item.least_delay_ticks) for item in network.projections]
+    for part in strong_components(list(offsets), [hop[:2] for hop in hops]):
+        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
+        for source, target, ticks in hops:
+            if target in part and source not in part:
+                offsets[target] = max(offsets[target], offsets[source] + ticks)
+        before = dict(offsets)
+        if not _settles(offsets, inner, len(part)):
+            offsets = before
+            if not _settles(offsets, [hop for hop in inner if hop[2] == 1], len(part)):
+                raise ValueError("zero-delay cycle")
+    return offsets
+
+
+def _settles(offsets: dict[str, int], hops: Sequence[tuple[str, str, int]], populations: int) -> bool:
+    """Push along all hops until nothing changes (Bellman and Ford); False when a loop keeps growing."""
+    for _ in range(populations + 1):
+        late = [hop for hop in hops if offsets[hop[1]] < offsets[hop[0]] + hop[2]]
+        if not late:
+            return True
+        for source, target, ticks in late:
+            offsets[target] = max(offsets[target], offsets[source] + ticks)
+    return False
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.errors import Finding
-from neuroemu.network.connectivity import Connectivity
+from neuroemu.network.connectivity import Connectivity, Sparse
 
 FloatArray = NDArray[np.float64]
 Compare = Literal["gt", "ge"]
@@ -114,6 +114,12 @@ class Projection:
     stages: tuple[Connectivity, ...]
     delay_ticks: int = 0
     bias: FloatArray | None = None
+
+    @property
+    def least_delay_ticks(self) -> int:
+        """Ticks that every spike of the projection waits at least, those of listed synapses included."""
+        delays = (stage.delay for stage in self.stages if isinstance(stage, Sparse))
+        return self.delay_ticks + sum(int(delay.min()) for delay in delays if delay is not None and delay.size)
 
 
 @dataclass(frozen=True)

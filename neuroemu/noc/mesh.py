@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +161,25 @@ class Mesh:
         ):
             loads[direction::4] = np.cumsum(table, axis=1)[line, place]
         return loads
+
+    def carried(self, source_slot: Int64, target_slot: Int64, packets: Int64) -> dict[str, Any]:
+        """What these flows make the mesh carry, as plain data for a report; packets within a slot do not enter it.
+
+        Keys ``messages``, ``hops``, ``max_link_load``, ``diameter_hops`` and ``links`` (each loaded link with both ends).
+        """
+        sent = (source_slot != target_slot) & (packets > 0)
+        source_slot, target_slot, packets = source_slot[sent], target_slot[sent], packets[sent]
+        loads = self.link_loads(source_slot, target_slot, packets)
+        east_west, north_south = self.hops(source_slot, target_slot)
+        hops = east_west + north_south
+        links = [(*self.link_ends(int(link)), int(loads[link])) for link in np.flatnonzero(loads)]
+        return {
+            "messages": int(packets.sum()),
+            "hops": int((packets * hops).sum()),
+            "max_link_load": int(loads.max(initial=0)),
+            "diameter_hops": int(hops.max(initial=0)),
+            "links": [{"from": list(start), "to": list(end), "packets": load} for start, end, load in links],
+        }
 
     def tree_link_loads(
         self, tree: Int64, source_slot: Int64, target_slot: Int64, packets: Int64, order: DimensionOrder = "xy"

@@ -62,6 +62,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+S = TypeVar("S", bound=Section)
+
+
 def _tuple_of_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -313,3 +316,19 @@ def _measure(key: str, written: Any) -> Any:
         return parse_quantity(text)
     except BadInput as refused:
         raise broken_rules([Problem((key,), f.code, f.message, f.fixes) for f in refused.findings]) from None
+
+
+def not_positive(section: Section) -> list[Problem]:
+    """A problem for each count or memory size of the section that is below 1."""
+    return [
+        Problem((name,), "NE2025", f"{name} must be at least 1, not {fact.text}")
+        for name, fact in ((name, getattr(section, name)) for name in type(section).model_fields)
+        if isinstance(fact, Count | Memory) and fact.value < 1
+    ]
+
+
+def passed(section: S, problems: list[Problem]) -> S:
+    """``section`` where there are no problems; else they are raised together."""
+    if problems:
+        raise broken_rules(problems)
+    return section

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from neuroemu.spec.chip import ChipSpec, Costs
-from neuroemu.spec.facts import Count, Energy, Fact, Listed, Memory, Problem, Quantity, Section, broken_rules
-
-S = TypeVar("S", bound=Section)
-
-
-class MeshOrder(Fact[Literal["column_major", "row_major"]]):
-    """In which order the tiles of the mesh are numbered."""
+from neuroemu.spec.facts import (
+    Count,
+    Energy,
+    Fact,
+    Listed,
+    Memory,
+    Problem,
+    Quantity,
+    Section,
+    not_positive,
+    passed,
+)
+from neuroemu.spec.mesh import MeshStructure
 
 
 class Overflow(Fact[Literal["saturate", "wrap"]]):
@@ -31,25 +37,6 @@ class Frequency(Quantity[float]):
     example = "100 MHz"
 
 
-class LifcoreStructure(Section):
-    """The mesh of tiles; core ``c`` belongs to tile ``c // cores_per_tile``."""
-
-    mesh_columns: Count
-    mesh_rows: Count
-    cores_per_tile: Count
-    tile_order: MeshOrder
-    cores: Count
-
-    @model_validator(mode="after")
-    def _mesh_holds_the_cores(self) -> Self:
-        problems = _below_one(self)
-        in_mesh = self.mesh_columns.value * self.mesh_rows.value * self.cores_per_tile.value
-        if self.cores.value != in_mesh:
-            message = f"cores is {self.cores.value}, the mesh holds {in_mesh}"
-            problems.append(Problem(("cores",), "NE2030", message, (f"write cores: {in_mesh}",)))
-        return _passed(self, problems)
-
-
 class LifcoreLimits(Section):
     """What one core holds."""
 
@@ -62,11 +49,11 @@ class LifcoreLimits(Section):
 
     @model_validator(mode="after")
     def _fields_are_wide_enough(self) -> Self:
-        problems = _below_one(self)
+        problems = not_positive(self)
         for name, most in (("neurons", 1 << 20), ("delay_ticks_max", 63), ("profiles", 65535)):
             if getattr(self, name).value > most:
                 problems.append(Problem((name,), "NE2031", f"{name} must not exceed {most}, the width of its field"))
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class LifcoreArithmetic(Section):
@@ -86,7 +73,7 @@ class LifcoreArithmetic(Section):
                 problems.append(Problem((name,), "NE2032", f"{name} must lie between {low} and {high}"))
         if "sparse" not in self.synapse_kinds.value:
             problems.append(Problem(("synapse_kinds",), "NE2032", "synapse_kinds must contain sparse"))
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class LifcoreCycles(Costs):
@@ -124,29 +111,15 @@ class LifcoreCostSet(Section):
     @model_validator(mode="after")
     def _clock_runs(self) -> Self:
         stopped = self.clock.value <= 0
-        return _passed(self, [Problem(("clock",), "NE2025", "the clock must be above 0 Hz")] if stopped else [])
+        return passed(self, [Problem(("clock",), "NE2025", "the clock must be above 0 Hz")] if stopped else [])
 
 
 class LifcoreChip(ChipSpec):
     """A chip of the lifcore family."""
 
     family: Literal["lifcore"]
-    structure: LifcoreStructure
+    structure: MeshStructure
     limits: LifcoreLimits
     arithmetic: LifcoreArithmetic
     cycles: LifcoreCycles
     cost_sets: dict[str, LifcoreCostSet]
-
-
-def _below_one(section: Section) -> list[Problem]:
-    return [
-        Problem((name,), "NE2025", f"{name} must be at least 1, not {fact.text}")
-        for name, fact in ((name, getattr(section, name)) for name in type(section).model_fields)
-        if isinstance(fact, Count | Memory) and fact.value < 1
-    ]
-
-
-def _passed(section: S, problems: list[Problem]) -> S:
-    if problems:
-        raise broken_rules(problems)
-    return section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -11,7 +11,6 @@ from neuroemu.spec.facts import (
     CodeTable,
     Count,
     Energy,
-    Fact,
     Flag,
     Listed,
     Memory,
@@ -19,28 +18,15 @@ from neuroemu.spec.facts import (
     Section,
     SpikeRate,
     Time,
-    broken_rules,
+    not_positive,
+    passed,
 )
-
-S = TypeVar("S", bound=Section)
-
-
-class TileOrder(Fact[Literal["column_major", "row_major"]]):
-    """In which order the tiles of the mesh are numbered."""
+from neuroemu.spec.mesh import MeshStructure
 
 
-class LoihiStructure(Section):
-    """The mesh of tiles. Core ``c`` belongs to tile ``t = c // cores_per_tile``.
+class LoihiStructure(MeshStructure):
+    """The mesh of tiles, and what else a chip has one of."""
 
-    column_major puts tile ``t`` at column ``t // rows``, row ``t % rows``; row_major at column
-    ``t % columns``, row ``t // columns``.
-    """
-
-    mesh_columns: Count
-    mesh_rows: Count
-    cores_per_tile: Count
-    tile_order: TileOrder
-    cores: Count
     embedded_processors: Count
     compartment_group: Count
     """Compartments are serviced in groups of this many: updates per tick are ceil(n / group)."""
@@ -48,22 +34,6 @@ class LoihiStructure(Section):
     chips_addressable: Count | None = None
     spike_message_bits: Count | None = None
     throttled_tick: Time | None = None
-
-    @property
-    def tiles(self) -> int:
-        return self.mesh_columns.value * self.mesh_rows.value
-
-    @model_validator(mode="after")
-    def _mesh_holds_the_cores(self) -> Self:
-        problems = _not_positive(self)
-        in_mesh = self.tiles * self.cores_per_tile.value
-        if self.cores.value != in_mesh:
-            message = (
-                f"cores is {self.cores.value}, but {self.mesh_columns.value} x {self.mesh_rows.value} tiles of "
-                f"{self.cores_per_tile.value} cores are {in_mesh}"
-            )
-            problems.append(Problem(("cores",), "NE2030", message, (f"write cores: {in_mesh}", "or change the mesh")))
-        return _passed(self, problems)
 
 
 class LoihiLimits(Section):
@@ -94,7 +64,7 @@ class LoihiLimits(Section):
 
     @model_validator(mode="after")
     def _memories_are_addressable(self) -> Self:
-        problems = _not_positive(self)
+        problems = not_positive(self)
         word = self.synapse_word_bits.value
         if word > 0 and self.synapse_memory.bits % word:
             message = f"synapse_memory of {self.synapse_memory.bits} bit is no multiple of the {word}-bit word"
@@ -104,7 +74,7 @@ class LoihiLimits(Section):
             message = f"{self.input_axons.value} input axons cannot be named by an axon id of {bits} bits"
             needed = (self.input_axons.value - 1).bit_length()
             problems.append(Problem(("input_axons",), "NE2031", message, (f"write axon_id_bits: {needed}",)))
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class LoihiArithmetic(Section):
@@ -162,7 +132,7 @@ class LoihiArithmetic(Section):
             widths = getattr(self, name).value
             if not widths or list(widths) != sorted(set(widths)) or not 0 <= widths[0] <= widths[-1] <= 32:
                 problems.append(Problem((name,), "NE2032", f"{name} must be ascending widths between 0 and 32 bits"))
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class LoihiRules(Section):
@@ -284,7 +254,7 @@ class LoihiCostSet(Section):
         problems = _incomplete_or_mixed("energy", self.energy, per_event)
         problems += _incomplete_or_mixed("time", self.time, (*per_event, *barrier))
         problems += _sync_table_problems(self.time.sync_table)
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 def _incomplete_or_mixed(part: str, costs: Costs, needed: tuple[str, ...]) -> list[Problem]:
@@ -338,18 +308,4 @@ class LoihiChip(ChipSpec):
                 f"arithmetic.index_bits_codes reaches {reach}"
             )
             problems.append(Problem(("limits", "compartments"), "NE2031", message, ("widen index_bits_codes",)))
-        return _passed(self, problems)
-
-
-def _not_positive(section: Section) -> list[Problem]:
-    return [
-        Problem((name,), "NE2025", f"{name} must be at least 1, not {fact.text}")
-        for name, fact in ((name, getattr(section, name)) for name in type(section).model_fields)
-        if isinstance(fact, Count | Memory) and fact.value < 1
-    ]
-
-
-def _passed(section: S, problems: list[Problem]) -> S:
-    if problems:
-        raise broken_rules(problems)
-    return section
+        return passed(self, problems)

@@ -101,3 +101,14 @@ def test_the_load_of_a_run_lies_between_its_ends() -> None:
 def test_loads_beyond_float_precision_are_exact() -> None:
     huge = np.array([2**53 + 1])
     assert Mesh(2, 1).link_loads(np.array([0]), np.array([1]), huge)[EAST] == 2**53 + 1
+
+
+def test_what_a_mesh_carries_leaves_out_packets_within_a_core() -> None:
+    mesh = Mesh(3, 2)
+    carried = mesh.carried(np.array([0, 1, 2]), np.array([5, 1, 1]), np.array([4, 7, 0]))
+    assert (carried["messages"], carried["hops"], carried["max_link_load"], carried["diameter_hops"]) == (4, 12, 4, 3)
+    assert carried["links"] == [
+        {"from": [0, 0], "to": [1, 0], "packets": 4},
+        {"from": [1, 0], "to": [2, 0], "packets": 4},
+        {"from": [2, 0], "to": [2, 1], "packets": 4},
+    ]

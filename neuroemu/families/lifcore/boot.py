@@ -43,28 +43,20 @@ def boot(program: Program) -> LifcoreBooted:
     image = unpack(program)
     chip: Any = ChipSpec.from_dict(image.chip)
     compiled, links, lists = load_program(image)
+    core_numbers = tuple(core.core for core in image.cores)
     sizes = np.array([core.size for core in image.cores], np.int64)
     return LifcoreBooted(
         engine=LifcoreEngine(compiled),
-        meter=CycleMeter(_traffic(image, links, lists, sizes, mesh_of(chip)), sizes, contract(chip.cycles.stated())),
+        meter=CycleMeter(
+            _traffic(image, links, lists, sizes, chip.structure.mesh), sizes, contract(chip.cycles.stated())
+        ),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
-        neurons_of=_neurons_of(image, sizes),
+        neurons_of=image.symbols.engine_neurons(core_numbers, sizes),
         membrane="v",
         inputs=compiled.inputs,
         chip=chip,
-        core_numbers=tuple(core.core for core in image.cores),
-    )
-
-
-def mesh_of(chip: Any) -> Mesh:
-    """The chip's mesh of tiles."""
-    structure = chip.structure
-    return Mesh(
-        columns=int(structure.mesh_columns.value),
-        rows=int(structure.mesh_rows.value),
-        cores_per_tile=int(structure.cores_per_tile.value),
-        tile_order=structure.tile_order.value,
+        core_numbers=core_numbers,
     )
 
 
@@ -82,7 +74,7 @@ def costs(booted: Booted, samples: int) -> CostReport:
             for position, number in enumerate(booted.core_numbers)
         },
         sets=tuple(_set_report(name, meter, chip, samples) for name in sorted(chip.cost_sets)),
-        network=_network(meter, booted.core_numbers, mesh_of(chip)),
+        network=_network(meter, booted.core_numbers, chip.structure.mesh),
     )
 
 
@@ -148,29 +140,11 @@ def _static(chip: Any, duration: Estimate) -> tuple[EnergyLine, ...]:
 
 
 def _network(meter: CycleMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
-    """What the mesh carried: packets between different cores, their hops and the load of every link."""
-    traffic, packets = meter.traffic, meter.packets
+    """What the mesh carried; packets from the host enter it without hops."""
+    traffic = meter.traffic
     home = np.repeat(traffic.home, np.diff(traffic.start))
-    remote = (home >= 0) & (home != traffic.core) & (packets > 0)
-    numbers = np.array(core_numbers, np.int64)
-    loads = mesh.link_loads(numbers[home[remote]], numbers[traffic.core[remote]], packets[remote])
-    hops = traffic.hops_east_west[remote] + traffic.hops_north_south[remote]
-    return {
-        "messages": int(packets[remote].sum()),
-        "hops": int((packets[remote] * hops).sum()),
-        "max_link_load": int(loads.max(initial=0)),
-        "diameter_hops": int(hops.max(initial=0)),
-        "links": link_rows(mesh, loads),
-    }
-
-
-def link_rows(mesh: Mesh, loads: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Links that carry anything, as a report lists them."""
-    rows = []
-    for link in np.flatnonzero(loads):
-        start, end = mesh.link_ends(int(link))
-        rows.append({"from": list(start), "to": list(end), "packets": int(loads[link])})
-    return rows
+    sent, numbers = home >= 0, np.array(core_numbers, np.int64)
+    return mesh.carried(numbers[home[sent]], numbers[traffic.core[sent]], meter.packets[sent])
 
 
 def _traffic(image: ProgramImage, links: Links, lists: SynapseLists, sizes: NDArray[np.int64], mesh: Mesh) -> Traffic:
@@ -193,9 +167,3 @@ def _traffic(image: ProgramImage, links: Links, lists: SynapseLists, sizes: NDAr
         hops_north_south=north_south,
         home=home,
     )
-
-
-def _neurons_of(image: ProgramImage, sizes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    first = np.zeros(max((core.core for core in image.cores), default=0) + 1, np.int64)
-    first[[core.core for core in image.cores]] = np.cumsum(sizes) - sizes
-    return {symbol.name: first[symbol.core] + symbol.compartment for symbol in image.symbols.populations}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.lifcore import dynamics
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
-from neuroemu.network.graph import strong_components
+from neuroemu.network.graph import tick_offsets
 from neuroemu.network.model import Network, Neuron, Population, Projection
 
 FloatArray = NDArray[np.float64]
@@ -106,7 +106,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
     Raises:
         DoesNotFit: with all features that the core cannot compute.
     """
-    offsets = tick_offsets(network)
+    offsets = tick_offsets(network, of_inputs=0)
     findings: list[Finding] = []
     ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
     populations, projections, rounding = [], [], []
@@ -141,45 +141,6 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         quantised,
         tuple(findings),
     )
-
-
-def tick_offsets(network: Network) -> dict[str, int]:
-    """Ticks by which each population lags: the longest path from an input, one tick per hop less the delays on the way.
-
-    Within a loop whose hops take longer than its delays only hops without delay count; the others arrive late.
-    """
-    offsets = dict.fromkeys(network.populations, 0)
-    hops = [(item.source, item.target, 1 - _least_delay(item)) for item in network.projections]
-    for part in strong_components(list(offsets), [hop[:2] for hop in hops]):
-        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
-        for source, target, ticks in hops:
-            if target in part and source not in part:
-                offsets[target] = max(offsets[target], offsets[source] + ticks)
-        for chosen in (inner, [hop for hop in inner if hop[2] == 1]):
-            before = dict(offsets)
-            if _settles(offsets, chosen, len(part)):
-                break
-            offsets = before
-    return offsets
-
-
-def _settles(offsets: dict[str, int], hops: list[tuple[str, str, int]], populations: int) -> bool:
-    """Push along all hops until nothing changes (Bellman and Ford); False when a loop keeps growing."""
-    for _ in range(populations + 1):
-        late = [(target, offsets[source] + ticks) for source, target, ticks in hops]
-        grown = [(target, ticks) for target, ticks in late if ticks > offsets[target]]
-        if not grown:
-            return True
-        for target, ticks in grown:
-            offsets[target] = max(offsets[target], ticks)
-    return False
-
-
-def _least_delay(projection: Projection) -> int:
-    own = [
-        int(s.delay.min()) for s in projection.stages if isinstance(s, Sparse) and s.delay is not None and s.delay.size
-    ]
-    return projection.delay_ticks + sum(own)
 
 
 class _Layer:

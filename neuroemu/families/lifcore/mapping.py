@@ -10,7 +10,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding
-from neuroemu.families.lifcore.boot import mesh_of
 from neuroemu.families.lifcore.image import KINDS, LISTED, CoreImage, ProgramImage, synapse_bits
 from neuroemu.families.lifcore.lower import PROFILE_FIELDS, LoweredNetwork, LoweredPopulation, LoweredProjection
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
@@ -136,7 +135,7 @@ def map_network(network: LoweredNetwork, chip: Any, partitioner: str, placer: st
     affinity = _piece_traffic(pieces)
     logical = np.asarray(pack(use, room, affinity=affinity, algorithm="affinity", resources=RESOURCES), np.int64)
     count = int(logical.max(initial=-1)) + 1
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     if count > mesh.available_slots.shape[0]:
         raise _too_many_cores(count, mesh.available_slots.shape[0], use, room)
     ones = np.ones(len(pieces), np.int64)

@@ -6,21 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from neuroemu.families.lifcore.boot import link_rows, mesh_of
 from neuroemu.families.lifcore.mapping import RESOURCES, Placement
 
 
 def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
     """Plain data; message counts are for one spike of every neuron."""
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     coordinates = placement.traffic.tocoo()
     rows, columns = coordinates.coords
     packets = coordinates.data.astype(np.int64)
     source, destination = placement.cores[rows], placement.cores[columns]
-    remote = source != destination
-    loads = mesh.link_loads(source[remote], destination[remote], packets[remote])
-    east_west, north_south = mesh.hops(source, destination)
-    hops = east_west + north_south
     held: dict[int, dict[str, int]] = {int(core): {} for core in placement.cores}
     for piece, core in zip(placement.pieces, placement.core_of_piece.tolist(), strict=True):
         held[core][piece.population.name] = held[core].get(piece.population.name, 0) + piece.size
@@ -31,14 +26,10 @@ def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
         "cores_used": int(placement.cores.shape[0]),
         "cores_lower_bound": placement.lower_bound,
         "binding_resource": placement.binding_resource,
-        "messages": int(packets[remote].sum()),
-        "hops": int((packets * hops).sum()),
-        "max_link_load": int(loads.max(initial=0)),
-        "diameter_hops": int(hops.max(initial=0)),
         "mesh": {"columns": mesh.columns, "rows": mesh.rows, "cores_per_tile": mesh.cores_per_tile},
         "cores": [_core(int(core), use, mesh, held) for core, use in zip(placement.cores, placement.use, strict=True)],
         "limits": dict(zip(RESOURCES, placement.room.tolist(), strict=True)),
-        "links": link_rows(mesh, loads),
+        **mesh.carried(source, destination, packets),
     }
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import CostReport
 from neuroemu.emulator.delivery import Links, SynapseLists
@@ -35,11 +34,12 @@ def boot(program: Program) -> LoihiBooted:
     image = unpack(program)
     chip = ChipSpec.from_dict(image.chip)
     compiled, links, memory = load_program(image)
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     core_numbers = tuple(core.core for core in image.cores)
+    sizes = np.array([core.compartments for core in image.cores], np.int64)
     meter = TrafficMeter(
         traffic=traffic_table(image, links, memory, mesh),
-        compartments=np.array([core.compartments for core in image.cores], np.int64),
+        compartments=sizes,
         cost_sets=chip.cost_sets,
         tiles_used=len({number // mesh.cores_per_tile for number in core_numbers}),
     )
@@ -48,7 +48,7 @@ def boot(program: Program) -> LoihiBooted:
         meter=meter,
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
-        neurons_of=_neurons_of(image),
+        neurons_of=image.symbols.engine_neurons(core_numbers, sizes),
         membrane="v",
         inputs=compiled.inputs,
         chip=chip,
@@ -60,45 +60,16 @@ def costs(booted: Booted, samples: int) -> CostReport:
     """Estimates for everything the booted program has done."""
     assert isinstance(booted, LoihiBooted) and isinstance(booted.meter, TrafficMeter)
     report = cost_report(booted.meter, booted.chip, booted.core_numbers, samples)
-    return replace(report, network=_network_activity(booted.meter, booted.core_numbers, mesh_of(booted.chip)))
+    return replace(report, network=_network(booted.meter, booted.core_numbers, booted.chip.structure.mesh))
 
 
-def _network_activity(meter: TrafficMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
-    """What the mesh carried: packets between different cores, their hops and the load of every link."""
+def _network(meter: TrafficMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
+    """What the mesh carried; packets from the host enter it without hops."""
     traffic = meter.traffic
     source = np.repeat(np.arange(traffic.home.shape[0]), np.diff(traffic.start))
-    packets = meter.source_spikes[source]
-    remote = (traffic.home[source] >= 0) & (traffic.home[source] != traffic.core) & (packets > 0)
-    numbers = np.array(core_numbers, np.int64)
-    loads = mesh.link_loads(numbers[traffic.home[source[remote]]], numbers[traffic.core[remote]], packets[remote])
-    hops = traffic.hops_east_west[remote] + traffic.hops_north_south[remote]
-    return {
-        "messages": int(packets[remote].sum()),
-        "hops": int((packets[remote] * hops).sum()),
-        "max_link_load": int(loads.max(initial=0)),
-        "diameter_hops": int(hops.max(initial=0)),
-        "links": link_rows(mesh, loads),
-    }
-
-
-def link_rows(mesh: Mesh, loads: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Links that carry anything, as a report lists them."""
-    rows = []
-    for link in np.flatnonzero(loads):
-        start, end = mesh.link_ends(int(link))
-        rows.append({"from": list(start), "to": list(end), "packets": int(loads[link])})
-    return rows
-
-
-def mesh_of(chip: Any) -> Mesh:
-    """The chip's mesh of tiles."""
-    structure = chip.structure
-    return Mesh(
-        columns=int(structure.mesh_columns.value),
-        rows=int(structure.mesh_rows.value),
-        cores_per_tile=int(structure.cores_per_tile.value),
-        tile_order=structure.tile_order.value,
-    )
+    home = traffic.home[source]
+    sent, numbers = home >= 0, np.array(core_numbers, np.int64)
+    return mesh.carried(numbers[home[sent]], numbers[traffic.core[sent]], meter.source_spikes[source[sent]])
 
 
 def traffic_table(image: ProgramImage, links: Links, memory: SynapseLists, mesh: Mesh) -> Traffic:
@@ -124,13 +95,3 @@ def traffic_table(image: ProgramImage, links: Links, memory: SynapseLists, mesh:
         home=home,
         silent=home < 0,
     )
-
-
-def _neurons_of(image: ProgramImage) -> dict[str, NDArray[np.int64]]:
-    first = np.concatenate([[0], np.cumsum([core.compartments for core in image.cores])]).astype(np.int64)
-    position = {core.core: number for number, core in enumerate(image.cores)}
-    return {
-        symbol.name: np.array([first[position[int(core)]] for core in symbol.core], np.int64)
-        + symbol.compartment.astype(np.int64)
-        for symbol in image.symbols.populations
-    }

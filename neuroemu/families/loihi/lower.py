@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.loihi import dynamics
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
-from neuroemu.network.graph import strong_components
+from neuroemu.network.graph import tick_offsets
 from neuroemu.network.model import Network, Neuron, Population, Projection
 
 FloatArray = NDArray[np.float64]
@@ -145,7 +145,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
     Raises:
         DoesNotFit: with all features that the chip cannot compute.
     """
-    offsets = tick_offsets(network)
+    offsets = tick_offsets(network, of_inputs=-1)
     findings: list[Finding] = [*fixed_arithmetic(chip), *_analog_sources(network)]
     ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
     populations: list[LoweredPopulation] = []
@@ -229,52 +229,6 @@ def fixed_arithmetic(chip: Any) -> Iterator[Finding]:
                     "write a chip family of your own for other widths",
                 ),
             )
-
-
-def tick_offsets(network: Network) -> dict[str, int]:
-    """Ticks by which each population lags: the longest path from an input, one tick per hop less the delays on the way.
-
-    Around a loop whose hops take longer than its delays no lag is enough; within it only paths without delay count.
-    """
-    offsets = {name: -1 if population.is_input else 0 for name, population in network.populations.items()}
-    hops = [(p.source, p.target, 1 - _least_delay(p)) for p in network.projections]
-    for part in strong_components(list(offsets), [(source, target) for source, target, _ in hops]):
-        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
-        outer = [hop for hop in hops if hop[1] in part and hop[0] not in part]
-        for hop in outer:
-            _push(offsets, hop)
-        before = dict(offsets)
-        if not _converges(offsets, inner, len(part)):
-            offsets = before
-            if not _converges(offsets, [hop for hop in inner if hop[2] == 1], len(part)):
-                raise ValueError("zero-delay cycle")
-    return offsets
-
-
-def _push(offsets: dict[str, int], hop: tuple[str, str, int]) -> bool:
-    """Let a hop's target lag behind its source; True when that changed something."""
-    source, target, ticks = hop
-    if offsets[target] >= offsets[source] + ticks:
-        return False
-    offsets[target] = offsets[source] + ticks
-    return True
-
-
-def _converges(offsets: dict[str, int], hops: list[tuple[str, str, int]], populations: int) -> bool:
-    """Push along all hops until nothing changes (Bellman and Ford); False when a loop keeps growing."""
-    for _ in range(populations + 1):
-        changed = [_push(offsets, hop) for hop in hops]
-        if not any(changed):
-            return True
-    return False
-
-
-def _least_delay(projection: Projection) -> int:
-    """Ticks that every spike of the projection waits in the float network."""
-    own = [
-        int(s.delay.min()) for s in projection.stages if isinstance(s, Sparse) and s.delay is not None and s.delay.size
-    ]
-    return projection.delay_ticks + sum(own)
 
 
 class _Layer:

@@ -11,7 +11,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding, errors_in
-from neuroemu.families.loihi.boot import mesh_of
 from neuroemu.families.loihi.image import (
     CompartmentProfile,
     CoreImage,
@@ -125,7 +124,7 @@ def map_network(
     affinity = _piece_traffic(pieces, rates)
     logical = np.asarray(pack(use, room, affinity=affinity, algorithm="affinity"), np.int64)
     count = int(logical.max(initial=-1)) + 1
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     _refuse_chip(count, mesh.available_slots.shape[0], use, room)
     member = sp.csr_array(
         (np.ones(len(pieces), np.int64), (np.arange(len(pieces)), logical)), shape=(len(pieces), count)

@@ -6,20 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from neuroemu.families.loihi.boot import link_rows, mesh_of
 from neuroemu.families.loihi.mapping import Placement
 
 
 def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
     """Plain data; message counts are per profiled spike of every neuron."""
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     rows, columns = placement.traffic.tocoo().coords
     packets = placement.traffic.tocoo().data.astype(np.int64)
     source, destination = placement.cores[rows], placement.cores[columns]
-    remote = source != destination
-    loads = mesh.link_loads(source[remote], destination[remote], packets[remote])
-    east_west, north_south = mesh.hops(source, destination)
-    hops = east_west + north_south
     held: dict[int, dict[str, int]] = {int(core): {} for core in placement.cores}
     for piece, core in zip(placement.pieces, placement.core_of_piece, strict=True):
         names = held[int(core)]
@@ -31,14 +26,10 @@ def mapping_section(placement: Placement, chip: Any) -> dict[str, Any]:
         "cores_used": int(placement.cores.shape[0]),
         "cores_lower_bound": placement.lower_bound,
         "binding_resource": placement.binding_resource,
-        "messages": int(packets[remote].sum()),
-        "hops": int((packets * hops).sum()),
-        "max_link_load": int(loads.max(initial=0)),
-        "diameter_hops": int(hops.max(initial=0)),
         "mesh": {"columns": mesh.columns, "rows": mesh.rows, "cores_per_tile": mesh.cores_per_tile},
         "cores": [_core(placement, mesh, row, held) for row in range(placement.cores.shape[0])],
         "limits": {name: int(getattr(placement.limits, name)) for name in placement.resources},
-        "links": link_rows(mesh, loads),
+        **mesh.carried(source, destination, packets),
     }
 
 

@@ -18,12 +18,12 @@ from neuroemu.families.loihi.lower import (
     MIXED,
     LoweredNetwork,
     lower,
-    tick_offsets,
 )
 from neuroemu.machine import Run
 from neuroemu.network.builder import NetworkBuilder
 from neuroemu.network.connectivity import Dense, Sparse
-from neuroemu.network.model import Network, Neuron, Population, Projection
+from neuroemu.network.graph import tick_offsets
+from neuroemu.network.model import Network, Neuron
 from neuroemu.network.neurons import cuba_li, cuba_lif, integrate_and_fire, integrator, li, lif, threshold_gate
 from neuroemu.network.reference import simulate
 from neuroemu.spec import ChipSpec, load_chip
@@ -511,7 +511,7 @@ def test_a_delayed_path_that_is_no_feedback_waits_without_a_warning(rng: np.rand
     builder.dense("b", "c", dyadic(rng, 4, 4, offset=5), delay_ticks=1)
     network = builder.output("c").build()
     assert codes(network) == []
-    assert tick_offsets(network) == {"in": -1, "a": 0, "b": 1, "c": 1}
+    assert tick_offsets(network, of_inputs=-1) == {"in": -1, "a": 0, "b": 1, "c": 1}
     assert differing_bins(network, spikes_for(network, rng)) == {"a": 0, "b": 0, "c": 0}
 
 
@@ -575,21 +575,6 @@ def test_a_chip_file_cannot_change_the_width_of_the_arithmetic(tmp_path: Path) -
     findings = refused(delayed(0), load_chip(path))
     assert [finding.code for finding in findings] == ["NE3012"] * 2
     assert "membrane_bits to 24" in findings[0].message and "weight_shift to 5" in findings[1].message
-
-
-def test_a_loop_without_delay_has_no_tick_offsets() -> None:
-    stage = (Dense(np.eye(1)),)
-    populations = {
-        "in": Population("in", (1,)),
-        "a": Population("a", (1,), perfect()),
-        "b": Population("b", (1,), perfect()),
-    }
-    projections = tuple(
-        Projection(f"{source}->{target}", source, target, stage)
-        for source, target in (("in", "a"), ("a", "b"), ("b", "a"))
-    )
-    with pytest.raises(ValueError, match="zero-delay cycle"):
-        tick_offsets(Network("loop", populations, projections, ("in",), ("b",), DT))
 
 
 def test_the_output_offset_is_that_of_the_last_output(rng: np.random.Generator) -> None:

@@ -12,7 +12,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from neuroemu.errors import DoesNotFit
-from neuroemu.families.loihi.boot import mesh_of
 from neuroemu.families.loihi.image import CoreImage
 from neuroemu.families.loihi.lower import LoweredNetwork, lower
 from neuroemu.families.loihi.mapping import Placement, build_image, core_limits, map_network
@@ -213,7 +212,7 @@ def test_small_layers_share_a_core() -> None:
 def test_the_mapping_section_recounts_from_the_placement(small: ChipSpec) -> None:
     network, placement, cores = placed(every_kind(6), small)
     section = mapping_section(placement, small)
-    mesh = mesh_of(small)
+    mesh = small.structure.mesh
     messages = hops = farthest = 0
     loads = np.zeros(mesh.links, np.int64)
     for core in cores:

@@ -80,9 +80,8 @@ def test_an_idle_tick_of_a_full_chip_costs_6_82_microjoule() -> None:
 
 
 def test_a_spike_from_corner_to_corner_costs_33_picojoule() -> None:
-    from neuroemu.families.loihi.boot import mesh_of
 
-    east_west, north_south = mesh_of(LOIHI1).hops(np.array([0]), np.array([127]))
+    east_west, north_south = LOIHI1.structure.mesh.hops(np.array([0]), np.array([127]))
     assert (int(east_west[0]), int(north_south[0])) == (7, 3)
     corner = meter(traffic([(0, 1, 0, 0, 7, 3)], [0, 1]), [1, 1], tiles=2)
     corner.observe(chunk([(0, 0)], 0, 1, 0, np.zeros((1, 2))))
