@@ -286,17 +286,31 @@ def verify(
 def bench(
     networks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NETWORK]...", help="rand_1k, rand_10k, rand_100k, mlp, conv, brunel or an .npz file."),
+        typer.Argument(
+            metavar="[NETWORK]...",
+            help="rand_1k, rand_10k, rand_100k, mlp, conv, brunel, microcircuit_SCALE (above 0, up to 1) or an .npz file.",
+        ),
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs per network; the median counts.")] = 5,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run benchmark networks on one open LIF core: events per CPU second, memory and a hash of all spikes."""
-    from neuroemu.bench import HEADING, bench
+    from rich.console import Console
+
+    from neuroemu.bench.measure import Setting
+    from neuroemu.bench.suite import HEADING, as_row, bench
+    from neuroemu.bench.suite import as_json as to_json
 
     if not as_json:
         typer.echo(HEADING)
-    bench(networks or ["rand_1k"], repeat, lambda result: typer.echo(result.to_json() if as_json else str(result)))
+    with Console(stderr=True, quiet=quiet).status("") as status:
+        bench(
+            networks or ["rand_1k"],
+            Setting(repeat),
+            lambda result: typer.echo(to_json(result) if as_json else as_row(result)),
+            status.update,
+        )
 
 
 @app.command()

@@ -143,9 +143,10 @@ def _start(counts: list[int]) -> Int64:
 
 def _starts(parts: list[Int64]) -> Int64:
     """Start tables one after the other as one."""
-    joined = [np.zeros(1, np.int64)]
+    joined, last = [np.zeros(1, np.int64)], 0
     for part in parts:
-        joined.append(part[1:] + joined[-1][-1])
+        joined.append(part[1:] + last)
+        last += int(part[-1])
     return np.concatenate(joined)
 
 
