@@ -69,6 +69,15 @@ FloatOption = Annotated[
 ProbeOption = Annotated[
     list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
 ]
+EveryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--snapshot-every", metavar="N", min=1, help="Keep the run's state in the -o folder every N chip ticks."
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on from the newest snapshot in the -o folder, if there is one.")
+]
 PartitionerOption = Annotated[str | None, typer.Option("--partitioner", help="How populations are split over cores.")]
 PlacerOption = Annotated[str | None, typer.Option("--placer", help="How cores are placed on the mesh.")]
 
@@ -145,6 +154,8 @@ def deploy(
     samples: LimitOption = None,
     compare_samples: FloatOption = _DEFAULT_COMPARED,
     probe: ProbeOption = None,
+    snapshot_every: EveryOption = None,
+    resume: ResumeOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -166,6 +177,8 @@ def deploy(
             compared=compare_samples,
             probes=probe or (),
             seed=seed,
+            snapshot_every=snapshot_every,
+            resume=resume,
             progress=progress,
             note=None if quiet else _note,
         )
@@ -180,6 +193,8 @@ def run(
     out: OutOption = None,
     samples: LimitOption = None,
     probe: ProbeOption = None,
+    snapshot_every: EveryOption = None,
+    resume: ResumeOption = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of chip noise instead of the program's.")
     ] = None,
@@ -197,6 +212,8 @@ def run(
             most_samples=samples,
             probes=probe or (),
             seed=seed,
+            snapshot_every=snapshot_every,
+            resume=resume,
             progress=progress,
             note=None if quiet else _note,
         )

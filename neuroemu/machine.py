@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroemu import __version__
 from neuroemu.cost.estimate import CostReport
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import Progress, Recording, run_ticks
+from neuroemu.emulator.snapshot_folder import Keeper, Snapshots
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families import Booted, Family, load_family
-from neuroemu.image.container import Program, read_program
+from neuroemu.image.container import Program, program_digest, read_program
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols, unpack_symbols
 from neuroemu.report.build import Report, build_report, symbols_section
 from neuroemu.spec import ChipSpec
@@ -201,6 +204,7 @@ class Machine:
         progress: Progress | None = None,
         probes: Sequence[str] = (),
         describe: Describe | None = None,
+        snapshots: Snapshots | None = None,
     ) -> Run:
         """Present samples one after the other, each from a clean state.
 
@@ -209,13 +213,15 @@ class Machine:
             progress: called with (ticks done, ticks in all).
             probes: populations whose currents and membranes are recorded in every tick (analog outputs always are).
             describe: builds the run's report; by default from what the program's symbols tell.
+            snapshots: where the state of the run is kept, how often, and whether to go on from it; a resumed run gives the
+                same bits as one that was never interrupted. They stay until ``snapshots.remove()``.
 
         Ctrl-C ends the run with the chunk of ticks under way and keeps what was done (``Run.interrupted``); a second one
         raises KeyboardInterrupt at once.
 
         Raises:
             BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6008 for
-                an unknown population to probe.
+                an unknown population to probe, NE6010 and NE6020 to NE6022 for snapshots that cannot be written or used.
         """
         booted = self.family.boot(self.program)
         counts = _checked_inputs(booted, inputs)
@@ -225,6 +231,11 @@ class Machine:
         probed = _probed(booted, probes)
         columns = [booted.neurons_of[name] for name in probed]
         stimulus = _stimulus(booted, counts, samples, ticks, period)
+        keeper = None
+        if snapshots is not None:
+            sources = range(booted.inputs, booted.inputs + booted.engine.neurons)
+            run = self._identity(stimulus, samples, ticks, probed)
+            keeper = Keeper(snapshots, run, samples * period, sources)
         with _interrupt_at_chunk_ends(progress) as careful:
             recording = run_ticks(
                 booted.engine,
@@ -234,9 +245,28 @@ class Machine:
                 probe=np.concatenate(columns) if columns else None,
                 meter=booted.meter,
                 progress=careful,
+                keeper=keeper,
             )
         costs = self.family.costs(booted, -(-recording.ticks // period))
         return Run(booted, samples, ticks, period, recording, costs, probed, describe or self._describe)
+
+    def _identity(self, stimulus: Stimulus, samples: int, ticks: int, probed: tuple[str, ...]) -> dict[str, Any]:
+        """What decides every bit of a run, by the names a user knows."""
+        from neuroemu.emulator.compiled import source_hash
+
+        manifest = dict(self.program.manifest)
+        seed = manifest.pop("seed", 0)
+        spikes = hashlib.sha256(stimulus.tick.astype("<i8").data)
+        spikes.update(stimulus.source.astype("<i4").data)
+        return {
+            "program": program_digest(Program(manifest, self.program.sections)),
+            "seed": seed,
+            "samples": samples,
+            "ticks of a sample": ticks,
+            "input spikes": spikes.hexdigest(),
+            "probes": list(probed),
+            "neuroemu": f"{__version__} {source_hash()}",
+        }
 
     def _describe(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
         """Report of a bare program: no network to compare with."""

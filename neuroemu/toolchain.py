@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroemu.emulator.runner import Progress
+from neuroemu.emulator.snapshot_folder import Snapshots
 from neuroemu.errors import BadInput, Finding, errors_in
 from neuroemu.families import Compiled, Options, load_family
 from neuroemu.image.container import write_program
@@ -57,9 +58,10 @@ class Deployment:
         inputs: ArrayLike | Mapping[str, ArrayLike],
         progress: Progress | None = None,
         probes: Sequence[str] = (),
+        snapshots: Snapshots | None = None,
     ) -> Run:
         """Present samples ``(samples, ticks, *shape)`` of spike counts; see :meth:`neuroemu.machine.Machine.run`."""
-        return self.machine.run(inputs, progress, probes, _Description(self, inputs))
+        return self.machine.run(inputs, progress, probes, _Description(self, inputs), snapshots)
 
     def save(self, path: str | Path) -> None:
         """Write the program file."""

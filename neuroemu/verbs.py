@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from neuroemu.emulator.snapshot_folder import Snapshots
 from neuroemu.errors import BadInput, DoesNotFit, Finding, errors_in
 from neuroemu.formats import load
 from neuroemu.formats.samples import Samples, load_samples
@@ -132,6 +133,8 @@ def check(
 
 REPORT_FILE = "report.json"
 SPIKES_FILE = "spikes.npz"
+SNAPSHOT_FOLDER = "snapshot"
+_ASIDE = ".neuroemu-"
 
 
 class Output:
@@ -146,13 +149,14 @@ class Output:
         self.names: list[str] = []
         self._dropped: list[str] = []
         self._made: list[Path] = []
-        self._aside = Path()
+        self._aside: Path | None = None
+        self._outlived: Snapshots | None = None
 
     def __enter__(self) -> Self:
         if self.folder is not None:
             try:
                 self._make_folders(self.folder)
-                self._aside = Path(tempfile.mkdtemp(dir=self.folder, prefix=".neuroemu-"))
+                Path(tempfile.mkdtemp(dir=self.folder, prefix=_ASIDE)).rmdir()
             except OSError as error:
                 self._remove_folders()
                 raise _unwritable(self.folder, error) from None
@@ -166,10 +170,13 @@ class Output:
         try:
             if kind is None:
                 self._publish(self.folder)
+                if self._outlived is not None:
+                    self._outlived.remove()
         except OSError as failure:
             raise _unwritable(self.folder, failure) from None
         finally:
-            shutil.rmtree(self._aside, ignore_errors=True)
+            if self._aside is not None:
+                shutil.rmtree(self._aside, ignore_errors=True)
             self._remove_folders()
 
     def __str__(self) -> str:
@@ -178,6 +185,8 @@ class Output:
 
     def path(self, name: str) -> Path:
         """Where to write the file that will appear as ``name``."""
+        if self._aside is None:
+            self._aside = Path(tempfile.mkdtemp(dir=self.folder, prefix=_ASIDE))
         self.names.append(name)
         return self._aside / name
 
@@ -194,11 +203,16 @@ class Output:
         """Take a file of an earlier deployment away with it."""
         self._dropped.append(name)
 
+    def outlive(self, snapshots: Snapshots) -> None:
+        """Take these snapshots away once everything is in place: nothing is left to resume."""
+        self._outlived = snapshots
+
     def _publish(self, folder: Path) -> None:
         outdated = [REPORT_FILE] if REPORT_FILE in self.names else []
         for name in (*outdated, *self._dropped):
             (folder / name).unlink(missing_ok=True)
         for name in sorted(self.names, key=REPORT_FILE.__eq__):
+            assert self._aside is not None
             os.replace(self._aside / name, folder / name)
         self._made.clear()
 
@@ -258,10 +272,13 @@ def deploy_and_report(
     compared: int = 0,
     probes: Sequence[str] = (),
     seed: int = 0,
+    snapshot_every: int | None = None,
+    resume: bool = False,
     progress: StartProgress | None = None,
     note: Note | None = None,
 ) -> dict[str, Any]:
     """Deploy, run the samples if there are any, compare with the float network, write everything to ``output``."""
+    snapshots = _snapshots(output, snapshot_every, resume, note, runs=samples_file is not None)
     samples = None if samples_file is None else _cut_samples(load_samples(samples_file, network), most_samples)
     if samples is not None:
         _tell_compilation(note)
@@ -269,7 +286,7 @@ def deploy_and_report(
     if samples is None:
         run, report = None, describe(deployment)
     else:
-        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
+        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots)
         report = _report(run, samples.labels, compared)
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
@@ -284,20 +301,40 @@ def run_and_report(
     most_samples: int | None = None,
     probes: Sequence[str] = (),
     seed: int | None = None,
+    snapshot_every: int | None = None,
+    resume: bool = False,
     progress: StartProgress | None = None,
     note: Note | None = None,
 ) -> dict[str, Any]:
     """Run a program file on samples; everything known comes from the image."""
+    snapshots = _snapshots(output, snapshot_every, resume, note)
     machine = Machine.load(program_file)
     if seed is not None:
         machine = machine.with_seed(seed)
     samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
     _tell_compilation(note)
-    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"), probes)
+    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots=snapshots)
     report = _report(run, samples.labels, 0)
     if output.folder is not None:
         _write_run(run, report, output)
     return report
+
+
+def _snapshots(
+    output: Output, every: int | None, resume: bool, note: Note | None, runs: bool = True
+) -> Snapshots | None:
+    """Snapshots in the output folder, when they were asked for."""
+    if every is None and not resume:
+        return None
+    option = "--snapshot-every" if every is not None else "--resume"
+    if not runs:
+        raise BadInput(
+            Finding("NE6023", f"{option} is about a run, and nothing is run", fixes=("give samples with -i",))
+        )
+    if output.folder is None:
+        message = f"{option} needs a folder: snapshots live beside the results"
+        raise BadInput(Finding("NE6023", message, fixes=("name a folder with -o",)))
+    return Snapshots(output.folder / SNAPSHOT_FOLDER, every, resume, note or (lambda text: None))
 
 
 def interrupted(report: Mapping[str, Any]) -> bool:
@@ -352,6 +389,8 @@ def _write_run(run: Run | None, report: Any, output: Output) -> None:
         output.drop(SPIKES_FILE)
     else:
         output.write(SPIKES_FILE, spikes_file(run))
+        if output.folder is not None and not interrupted(report):
+            output.outlive(Snapshots(output.folder / SNAPSHOT_FOLDER))
     output.write(REPORT_FILE, to_json(report).encode())
 
 

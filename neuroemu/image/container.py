@@ -109,6 +109,15 @@ def write_program(path: str | os.PathLike[str], program: Program) -> None:
         raise BadInput(Finding("NE5008", message, str(target), fixes)) from error
 
 
+def program_digest(program: Program) -> str:
+    """SHA-256 over the manifest and every section, 64 hex digits.
+
+    Raises:
+        BadInput: NE5009 when the manifest is not plain JSON data.
+    """
+    return hashlib.sha256(_encode_manifest(program.manifest, _section_table(program), "")).hexdigest()
+
+
 def read_program(path: str | os.PathLike[str]) -> Program:
     """Read a program file and check every byte of it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,37 +10,15 @@ import pytest
 from neuroemu.emulator.snapshot import PER_TICK
 from neuroemu.errors import BadInput
 from neuroemu.families import Booted, load_family
-from neuroemu.families.loihi import packing
 from neuroemu.image.container import Program
-from neuroemu.toolchain import deploy
-from tests.small import restless
+from tests.restless import PROGRAMS, program_of
 
 pytestmark = pytest.mark.compiled
 
 TICKS, PERIOD, INPUTS = 60, 25, 12
 
 
-def noisy(program: Program) -> Program:
-    """The same program with noise on every membrane (a register that no network format reaches)."""
-    image = packing.unpack(program)
-    cores = tuple(
-        replace(
-            core,
-            profiles=tuple(replace(profile, noise_enable=True) for profile in core.profiles),
-            noise_exponent=9,
-            noise_target="membrane",
-        )
-        for core in image.cores
-    )
-    return packing.pack(replace(image, cores=cores, seed=5))
-
-
-def program_of(name: str) -> Program:
-    program = deploy(restless(), name.removesuffix(" with noise")).compiled.program
-    return noisy(program) if name.endswith("noise") else program
-
-
-@pytest.fixture(scope="module", params=["loihi1", "loihi1 with noise", "lifcore"])
+@pytest.fixture(scope="module", params=PROGRAMS)
 def program(request: pytest.FixtureRequest) -> Program:
     return program_of(request.param)
 

@@ -1,0 +1,35 @@
+"""Programs in which much is under way at any time, for tests that stop a chip between two ticks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from neuroemu.families.loihi import packing
+from neuroemu.image.container import Program
+from neuroemu.toolchain import deploy
+from tests.small import restless
+
+PROGRAMS = ("loihi1", "loihi1 with noise", "lifcore")
+
+
+@cache
+def program_of(name: str) -> Program:
+    """``restless`` on a chip."""
+    program = deploy(restless(), name.removesuffix(" with noise")).compiled.program
+    return noisy(program) if name.endswith("noise") else program
+
+
+def noisy(program: Program) -> Program:
+    """The same program with noise on every membrane (a register that no network format reaches)."""
+    image = packing.unpack(program)
+    cores = tuple(
+        replace(
+            core,
+            profiles=tuple(replace(profile, noise_enable=True) for profile in core.profiles),
+            noise_exponent=9,
+            noise_target="membrane",
+        )
+        for core in image.cores
+    )
+    return packing.pack(replace(image, cores=cores, seed=5))
