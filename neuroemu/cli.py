@@ -61,6 +61,7 @@ InputOption = Annotated[Path | None, typer.Option("--input", "-i", help="Samples
 OutOption = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for program.nemu, report and spikes.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of mapping and chip noise.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
+JsonFileOption = Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report on the terminal.")]
 LimitOption = Annotated[int | None, typer.Option("--samples", min=1, help="Use only the first N samples.")]
 FloatOption = Annotated[
@@ -123,7 +124,7 @@ def check(
     partitioner: PartitionerOption = None,
     placer: PlacerOption = None,
     seed: SeedOption = 0,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")] = None,
+    out: JsonFileOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -283,7 +284,7 @@ def verify(
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files of recorded cases.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Unsupported cases count as failures.")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")] = None,
+    out: JsonFileOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -333,84 +334,89 @@ def bench(
 @app.command()
 def explain(
     code: Annotated[str, typer.Argument(metavar="CODE", help="An error code such as NE1012.")],
+    out: JsonFileOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Say what an error code means and what to do about it."""
-    import json
-
     from neuroemu.explain import explain as look_up
 
     entry = look_up(code)
-    typer.echo(json.dumps({"schema": "neuroemu.explain/1", **entry.to_dict()}, indent=1) if as_json else str(entry))
+    _answer({"schema": "neuroemu.explain/1", **entry.to_dict()}, lambda: typer.echo(str(entry)), out, as_json, quiet)
 
 
 @chips_app.command("list")
-def chips_list(as_json: JsonOption = False) -> None:
+def chips_list(out: JsonFileOption = None, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Name the chips that can be deployed to."""
-    import json
-
     from neuroemu.spec import list_chips
 
     found = list_chips()
-    if as_json:
-        rows = [{"name": chip.name, "title": chip.title, "family": chip.family} for chip in found]
-        typer.echo(json.dumps({"schema": "neuroemu.chips/1", "chips": rows}, indent=1))
-        return
     width = max((len(chip.name) for chip in found), default=0)
-    for chip in found:
-        typer.echo(f"{chip.name:<{width}}  {chip.title} ({chip.family})")
+    rows = [{"name": chip.name, "title": chip.title, "family": chip.family} for chip in found]
+    lines = [f"{chip.name:<{width}}  {chip.title} ({chip.family})" for chip in found]
+    _answer({"schema": "neuroemu.chips/1", "chips": rows}, lambda: typer.echo("\n".join(lines)), out, as_json, quiet)
 
 
 @chips_app.command("show")
 def chips_show(
-    name: Annotated[str, typer.Argument(metavar="CHIP", help="Chip name or chip file.")], as_json: JsonOption = False
+    name: Annotated[str, typer.Argument(metavar="CHIP", help="Chip name or chip file.")],
+    out: JsonFileOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Show every number of a chip with its unit, source and kind."""
-    import json
-
     from neuroemu import verbs
     from neuroemu.spec import load_chip
 
     chip = load_chip(name)
-    if as_json:
-        typer.echo(json.dumps({"schema": "neuroemu.chip/1", "chip": chip.to_dict()}, indent=1, sort_keys=True))
-    else:
-        verbs.print_chip(chip, _console())
+    document = {"schema": "neuroemu.chip/1", "chip": chip.to_dict()}
+    _answer(document, lambda: verbs.print_chip(chip, _console()), out, as_json, quiet)
 
 
 @chips_app.command("validate")
 def chips_validate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A chip file (.yaml).")], as_json: JsonOption = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A chip file (.yaml).")],
+    out: JsonFileOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check a chip file; every mistake with line, column and the nearest known key."""
-    import json
-
     from neuroemu.errors import errors_in
     from neuroemu.spec import validate_file
 
     findings = validate_file(str(file))
     errors = errors_in(findings)
-    if as_json:
-        document = {"schema": "neuroemu.findings/1", "findings": [finding.to_dict() for finding in findings]}
-        typer.echo(json.dumps(document, indent=1))
-    else:
-        for finding in findings:
-            typer.echo(str(finding))
-        typer.echo(f"{file}: {_counted(len(errors))}" if errors else f"{file}: valid")
+    verdict = f"{file}: {_counted(len(errors))}" if errors else f"{file}: valid"
+    document = {"schema": "neuroemu.findings/1", "findings": [finding.to_dict() for finding in findings]}
+    lines = [*map(str, findings), verdict]
+    _answer(document, lambda: typer.echo("\n".join(lines)), out, as_json, quiet)
     raise typer.Exit(2 if errors else 0)
 
 
 @chips_app.command("schema")
-def chips_schema() -> None:
+def chips_schema(out: JsonFileOption = None, quiet: QuietOption = False) -> None:
     """Print the JSON Schema of chip files."""
-    import json
-
     from neuroemu.spec import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=1))
+    _answer(json_schema(), lambda: None, out, not quiet, quiet)
 
 
 # ---------------------------------------------------------------------------- what the terminal sees
+
+
+def _answer(document: Any, show: Callable[[], None], out: Path | None, as_json: bool, quiet: bool) -> None:
+    """A result that is plain data: as JSON to a file and to stdout when asked for, otherwise in words."""
+    import json
+
+    text = json.dumps(document, indent=1) + "\n"
+    if out is not None:
+        from neuroemu.verbs import write_file
+
+        write_file(out, text.encode())
+    if as_json:
+        typer.echo(text, nl=False)
+    elif not quiet:
+        show()
 
 
 def _show(report: Any, as_json: bool, quiet: bool, written: str = "") -> None:

@@ -162,6 +162,43 @@ def test_a_code_is_explained() -> None:
     assert neuroemu("explain", "3003", "--json").document["code"] == "NE3003"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain", "NE3003"),
+        ("chips", "list"),
+        ("chips", "show", "loihi1"),
+        ("chips", "validate", REPOSITORY / "chips" / "loihi1.yaml"),
+        ("check", EXAMPLES / "edge_detector.yaml"),
+    ],
+)
+def test_every_answer_can_be_kept_as_json_in_a_file_and_left_out_of_the_terminal(
+    words: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "answer.json"
+    shown = neuroemu(*words, "--json")
+    answer = neuroemu(*words, "-o", file, "-q")
+    assert (answer.exit_code, answer.out, answer.err) == (0, "", "")
+    assert file.read_text() == shown.out
+    assert shown.document["schema"].startswith("neuroemu.")
+
+
+def test_the_schema_of_chip_files_can_be_kept_in_a_file(tmp_path: Path) -> None:
+    assert neuroemu("chips", "schema", "-q", "-o", tmp_path / "chip.json").out == ""
+    assert (tmp_path / "chip.json").read_text() == neuroemu("chips", "schema").out
+
+
+def test_a_wrong_chip_file_is_known_by_its_exit_code_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: loihi1\nnme: mine\n")
+    answer = neuroemu("chips", "validate", tmp_path / "mine.yaml", "-q")
+    assert (answer.exit_code, answer.out) == (2, "")
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    answer = neuroemu("explain", "NE3003", "-o", tmp_path / "nowhere" / "answer.json", "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE6010"])
+
+
 def test_grouping_keeps_order_and_other_places() -> None:
     warning = [Finding("NE1", "a", f"population {name}", severity="warning") for name in ("x", "y")]
     file, other = Finding("NE2", "a", "net.nir:3:1"), Finding("NE1", "b", "population x", severity="warning")
