@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import cgutils, types
@@ -36,6 +36,16 @@ def _select_in_kernels(condition, when_true, when_false):  # type: ignore[no-unt
 
 def njit(function: KernelFunction) -> KernelFunction:
     """Compile ``function`` on first call, without the interpreter lock, cached on disk per state of the sources."""
+    return _compiled(function, forceinline=False)
+
+
+def inlined(function: KernelFunction) -> KernelFunction:
+    """As :func:`njit`, for the body of a hot loop's caller: compiled anew into every kernel that calls it, so that constants
+    which the caller passes shape the loop."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: KernelFunction, forceinline: bool) -> KernelFunction:
     global _registered
     for collected in arith.RULES[_registered:]:
         register_jitable(collected)
@@ -43,7 +53,7 @@ def njit(function: KernelFunction) -> KernelFunction:
     kept = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:
-        return numba.njit(function, cache=True, nogil=True)
+        return cast(KernelFunction, numba.njit(function, cache=True, nogil=True, forceinline=forceinline))
     finally:
         numba.config.CACHE_DIR = kept
 

@@ -1,29 +1,39 @@
-"""Open LIF cores in motion: the compiled tick over all cores of a program, from arriving synapses to emitted spikes.
+"""Open LIF cores in motion: the compiled tick over a shard of neurons, from arriving synapses to emitted spikes.
 
 Neurons are laid out core after core; ``dynamics.py`` holds the equations. A spike of tick t arrives ``delay`` >= 1 ticks later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver, flags
-from neuroemu.emulator.protocol import Chunk
-from neuroemu.emulator.snapshot import restore_into
+from neuroemu.emulator.compiled import inlined, njit
+from neuroemu.emulator.delivery import Deliveries, deliver, flags
+from neuroemu.emulator.narrow import SAFE_BITS, narrow, within
+from neuroemu.emulator.team import Team, deliver_shared, has_room, share_spikes
 from neuroemu.families.lifcore import dynamics
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
+EVENTS = ("left_range",)
+PROBES = ("u", "v")
+
+_BLOCK = 1024
+"""Neurons that are looked at, then updated, while the first cache holds them."""
+_FULL_BITS = 32
+
+_tick_in_32_bits = narrow(dynamics.tick)
+
 
 class Segments(NamedTuple):
-    """Runs of neighbouring neurons with the same registers; every array is int64 of shape (segments,)."""
+    """Runs of neighbouring neurons with the same registers; every array is int64 of shape (segments,).
+
+    ``room``: while all states and inputs stay within that many bits nothing can leave its range (-1: never sure).
+    """
 
     first: Int64
     last: Int64
@@ -39,26 +49,36 @@ class Segments(NamedTuple):
     period: Int64
     overflow: Int64
     bits: Int64
+    room: Int64
 
 
-@dataclass(frozen=True)
-class CompiledProgram:
-    """Everything the tick needs that never changes during a run; ``initial`` are the potentials before tick 0."""
+class Registers(NamedTuple):
+    """Those of one segment that the equations read."""
 
-    inputs: int
-    neurons: int
-    cores: int
-    max_delay: int
+    input_shift: int
+    current_keep: int
+    leak_mode: int
+    leak_amount: int
+    compare: int
+    reset: int
+    reset_value: int
+    period: int
+    overflow: int
+    bits: int
+
+
+class Fixed(NamedTuple):
+    """What never changes in a shard; ``first_source`` is the source number of its first neuron."""
+
+    first_source: int
     segments: Segments
     threshold: Int32
     bias: Int32
     initial: Int32
-    synapses: Deliveries
 
 
-@dataclass
-class State:
-    """Everything that changes: currents, potentials, refractory counters, spikes under way."""
+class State(NamedTuple):
+    """What changes: currents, potentials, refractory counters, weights under way."""
 
     u: Int32
     v: Int32
@@ -66,62 +86,63 @@ class State:
     arriving: Int32  # (delay slots, neurons)
 
 
-def initial_state(program: CompiledProgram) -> State:
+def initial_state(initial: Int32, max_delay: int) -> State:
     """As after a reset of the core."""
+    neurons = initial.shape[0]
     return State(
-        u=np.zeros(program.neurons, np.int32),
-        v=program.initial.copy(),
-        refractory=np.zeros(program.neurons, np.uint16),
-        arriving=np.zeros((program.max_delay + 1, program.neurons), np.int32),
+        u=np.zeros(neurons, np.int32),
+        v=initial.copy(),
+        refractory=np.zeros(neurons, np.uint16),
+        arriving=np.zeros((max_delay + 1, neurons), np.int32),
     )
 
 
+@inlined
+def _calm_tick(u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: Any, spiked: Any, r: Any) -> int:
+    """One tick of neurons that stay well within their range; returns how many were not at rest."""
+    active = np.int32(0)
+    for neuron in range(u.shape[0]):
+        before_u, before_v, came = u[neuron], v[neuron], arriving[neuron]
+        drive = np.int32(bias[neuron] * on)
+        active = np.int32(active + np.int32((before_u != 0) | (before_v != 0) | (came != 0) | (drive != 0)))
+        new_u, new_v, counter, fired, _ = _tick_in_32_bits(
+            before_u,
+            before_v,
+            np.int32(refractory[neuron]),
+            came,
+            drive,
+            threshold[neuron],
+            np.int32(r.input_shift),
+            np.int32(r.current_keep),
+            np.int32(r.leak_mode),
+            np.int32(r.leak_amount),
+            np.int32(r.compare),
+            np.int32(r.reset),
+            np.int32(r.reset_value),
+            np.int32(r.period),
+            np.int32(r.overflow),
+            np.int32(r.bits),
+        )
+        u[neuron], v[neuron], refractory[neuron] = new_u, new_v, counter
+        arriving[neuron] = 0
+        spiked[neuron] = fired
+    return np.int64(active)
+
+
 @njit
-def _update(
-    u: Any,
-    v: Any,
-    refractory: Any,
-    arriving: Any,
-    bias: Any,
-    threshold: Any,
-    bias_on: int,
-    input_shift: int,
-    current_keep: int,
-    leak_mode: int,
-    leak_amount: int,
-    compare: int,
-    reset: int,
-    reset_value: int,
-    period: int,
-    overflow: int,
-    bits: int,
-    spiked: Any,
+def _wide_tick(
+    u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: Any, spiked: Any, r: Any
 ) -> tuple[int, int]:
-    """One tick of neurons of equal registers; returns how many were not at rest and how many left their range."""
+    """One tick of any neurons; returns how many were not at rest and how many left their range."""
     active = 0
     left_range = 0
     for neuron in range(u.shape[0]):
         before_u, before_v = np.int64(u[neuron]), np.int64(v[neuron])
         came = np.int64(arriving[neuron])
-        drive = np.int64(bias[neuron]) * bias_on
+        drive = np.int64(bias[neuron]) * on
         active += (before_u != 0) | (before_v != 0) | (came != 0) | (drive != 0)
         new_u, new_v, counter, fired, left = dynamics.tick(
-            before_u,
-            before_v,
-            np.int64(refractory[neuron]),
-            came,
-            drive,
-            np.int64(threshold[neuron]),
-            input_shift,
-            current_keep,
-            leak_mode,
-            leak_amount,
-            compare,
-            reset,
-            reset_value,
-            period,
-            overflow,
-            bits,
+            before_u, before_v, np.int64(refractory[neuron]), came, drive, np.int64(threshold[neuron]), *r
         )
         u[neuron], v[neuron], refractory[neuron] = new_u, new_v, counter
         arriving[neuron] = 0
@@ -131,69 +152,81 @@ def _update(
 
 
 @njit
+def _update(
+    u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: int, spiked: Any, r: Registers, room: int
+) -> tuple[int, int]:
+    """One tick of neurons of equal registers; returns how many were not at rest and how many left their range.
+
+    Where all values are small, saturation and wrapping cannot happen and 32 bits suffice. The common cases are compiled with
+    their registers as constants.
+    """
+    left = room - r.input_shift
+    if left < 0 or not within(arriving, left) or not within(u, room) or not within(v, room):
+        return _wide_tick(u, v, refractory, arriving, bias, threshold, on, spiked, r)
+    scale, saturate = dynamics.LEAK_SCALE, dynamics.SATURATE
+    tail = r.leak_amount, r.compare, r.reset, r.reset_value, r.period, saturate, _FULL_BITS
+    if r.leak_mode != scale:
+        other = Registers(r.input_shift, r.current_keep, r.leak_mode, *tail)
+        return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, other), 0
+    if r.current_keep != 0:
+        cuba = Registers(r.input_shift, r.current_keep, scale, *tail)
+        return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, cuba), 0
+    delta = Registers(r.input_shift, 0, scale, *tail)
+    return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, delta), 0
+
+
+@njit
 def advance(
     first_tick: int,
     last_tick: int,
     reset_period: int,
-    inputs: int,
     input_start: Any,
     input_source: Any,
-    u: Any,
-    v: Any,
-    refractory: Any,
-    arriving: Any,
-    segments: Segments,
-    threshold: Any,
-    bias: Any,
-    initial: Any,
+    fixed: Fixed,
+    state: State,
     synapses: Deliveries,
-    spike_tick: Any,
-    spike_source: Any,
+    sizes: Any,
+    team: Team,
     active: Any,
-    left_range: Any,
+    events: Any,
     probe: Any,
-    probe_u: Any,
-    probe_v: Any,
-) -> tuple[int, int]:
-    """Run ticks ``first_tick..last_tick-1``; stops early when the spike buffer could overflow.
+    probe_column: Any,
+    probed: Any,
+) -> int:
+    """Run ticks ``first_tick..last_tick-1`` of one shard; stops early, with all others, when a spike buffer could overflow.
 
     Args:
         reset_period: state is reset whenever ``tick % reset_period == 0``.
         input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
-        spike_tick, spike_source: int32 buffers for spikes of neurons.
-        active: (ticks, cores) int32, neurons not at rest.
-        left_range: (cores,) int64, potentials or currents that wrapped or saturated, added to.
-        probe: neuron numbers recorded into ``probe_u``/``probe_v`` (ticks, probes).
+        sizes: int64 (members,) neurons of every shard.
+        active: (ticks or 1, cores) int32, neurons not at rest, added to.
+        events: (1, cores) int64, potentials or currents that wrapped or saturated, added to.
+        probe, probe_column: neurons recorded into ``probed`` (states, ticks, columns), and where.
 
     Returns:
-        ``(next tick, number of spikes written)``.
+        the next tick.
     """
+    u, v, refractory, arriving = state.u, state.v, state.refractory, state.arriving
+    segments, threshold, bias = fixed.segments, fixed.threshold, fixed.bias
     neurons = u.shape[0]
     slots = arriving.shape[0]
     spiked = flags(neurons)
-    written = 0
     for tick in range(first_tick, last_tick):
-        if written + neurons > spike_tick.shape[0]:
-            return tick, written
         row = tick - first_tick
+        if not has_room(team, row, sizes):
+            return tick
         local_tick = tick % reset_period
         if local_tick == 0:
             u[:] = 0
-            v[:] = initial
+            v[:] = fixed.initial
             refractory[:] = 0
             arriving[:, :] = 0
         slot = tick % slots
+        active_row = min(row, active.shape[0] - 1)
         for segment in range(segments.first.shape[0]):
-            first = segments.first[segment]
-            last = segments.last[segment]
-            busy, left = _update(
-                u[first:last],
-                v[first:last],
-                refractory[first:last],
-                arriving[slot, first:last],
-                bias[first:last],
-                threshold[first:last],
-                int(local_tick >= segments.bias_start[segment]),
+            on = int(local_tick >= segments.bias_start[segment])
+            core = segments.core[segment]
+            registers = Registers(
                 segments.input_shift[segment],
                 segments.current_keep[segment],
                 segments.leak_mode[segment],
@@ -204,96 +237,38 @@ def advance(
                 segments.period[segment],
                 segments.overflow[segment],
                 segments.bits[segment],
-                spiked[first:last],
             )
-            active[row, segments.core[segment]] += busy
-            left_range[segments.core[segment]] += left
+            for first in range(segments.first[segment], segments.last[segment], _BLOCK):
+                last = min(first + _BLOCK, segments.last[segment])
+                busy, left = _update(
+                    u[first:last],
+                    v[first:last],
+                    refractory[first:last],
+                    arriving[slot, first:last],
+                    bias[first:last],
+                    threshold[first:last],
+                    on,
+                    spiked[first:last],
+                    registers,
+                    segments.room[segment],
+                )
+                active[active_row, core] += busy
+                events[0, core] += left
         for index in range(probe.shape[0]):
-            probe_u[row, index] = u[probe[index]]
-            probe_v[row, index] = v[probe[index]]
-        external = input_source[input_start[row] : input_start[row + 1]]
-        deliver(external, external.shape[0], slot, arriving, synapses)
-        fired = collect_spikes(spiked, neurons, inputs, spike_source, written)
-        spike_tick[written : written + fired] = tick
-        deliver(spike_source[written:], fired, slot, arriving, synapses)
-        written += fired
-    return last_tick, written
+            probed[0, row, probe_column[index]] = u[probe[index]]
+            probed[1, row, probe_column[index]] = v[probe[index]]
+        deliver(input_source, input_start[row], input_start[row + 1], slot, arriving, synapses)
+        share_spikes(team, row, spiked, neurons, fixed.first_source)
+        deliver_shared(team, row, slot, arriving, synapses)
+    return last_tick
 
 
-class LifcoreEngine:
-    """A loaded program with its state, as the clock drives it."""
+def room_of(bits: int, statics: NDArray[np.int64]) -> int:
+    """Bits within which states and inputs must stay so that no sum of a tick leaves ``bits`` bits nor 32; -1 if the registers
+    ``statics`` (thresholds, biases, reset values, leak constants) are too large already.
 
-    def __init__(self, program: CompiledProgram):
-        self.program = program
-        self.state = initial_state(program)
-        self._spike_tick = np.empty(max(1 << 20, program.neurons), np.int32)
-        self._spike_source = np.empty_like(self._spike_tick)
-
-    @property
-    def neurons(self) -> int:
-        return self.program.neurons
-
-    @property
-    def cores(self) -> int:
-        return self.program.cores
-
-    def advance(
-        self,
-        first_tick: int,
-        last_tick: int,
-        reset_period: int,
-        input_start: Int64,
-        input_source: Int32,
-        probe: Int64,
-    ) -> Chunk:
-        """Run ticks ``first_tick..last_tick-1`` or until the spike buffer is full."""
-        program, state = self.program, self.state
-        ticks, cores = last_tick - first_tick, max(program.cores, 1)
-        active = np.zeros((ticks, cores), np.int32)
-        left_range = np.zeros(cores, np.int64)
-        probe_u = np.empty((ticks, probe.shape[0]), np.int32)
-        probe_v = np.empty((ticks, probe.shape[0]), np.int32)
-        reached, spikes = advance(
-            first_tick,
-            last_tick,
-            reset_period,
-            program.inputs,
-            input_start,
-            input_source,
-            state.u,
-            state.v,
-            state.refractory,
-            state.arriving,
-            program.segments,
-            program.threshold,
-            program.bias,
-            program.initial,
-            program.synapses,
-            self._spike_tick,
-            self._spike_source,
-            active,
-            left_range,
-            probe,
-            probe_u,
-            probe_v,
-        )
-        done = reached - first_tick
-        return Chunk(
-            first_tick=first_tick,
-            last_tick=reached,
-            input_start=input_start[: done + 1],
-            input_source=input_source[: int(input_start[done])],
-            spike_tick=self._spike_tick[:spikes].copy(),
-            spike_source=self._spike_source[:spikes].copy(),
-            active=active[:done],
-            range_events={"left_range": left_range},
-            probes={"u": probe_u[:done], "v": probe_v[:done]},
-        )
-
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Copies of the whole state."""
-        return {name: array.copy() for name, array in vars(self.state).items()}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
-        restore_into(vars(self.state), arrays, "engine")
+    The longest sum of :func:`dynamics.tick` is that of kept current, input, leaked potential and bias, less the threshold: five
+    terms, below ``2**3`` times the largest.
+    """
+    room = min(bits - 4, SAFE_BITS)
+    return room if statics.size == 0 or int(np.abs(statics).max()) < 1 << max(room, 0) and room >= 0 else -1
