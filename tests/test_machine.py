@@ -244,7 +244,7 @@ def test_an_interrupt_before_the_first_chunk_leaves_an_empty_run(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("neuroemu.families.loihi.core.LoihiEngine.advance", interrupted)
+    monkeypatch.setattr("neuroemu.emulator.sharded.ShardedEngine.advance", interrupted)
     run = meter_machine.run(np.ones((2, 3, 3), np.uint8))
     assert run.interrupted and run.complete_samples == run.recording.ticks == 0
     assert run.spikes("out").shape == run.membranes("out").shape == (2, 3, 2)

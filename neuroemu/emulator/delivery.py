@@ -1,9 +1,14 @@
 """Spike delivery, the inner loop of every spiking chip: from the synapse lists of a program to compiled scatter and add.
 
-A shard is a run of neighbouring neurons that one thread owns. Listed synapses into it are copied into one long row per source
-and delay: a 16-bit target each where a whole row has one weight, else target and weight in a 32-bit word, else in two arrays.
-Dense and shared-kernel lists stay shared, as runs of neighbouring neurons. Rows are read in the order of spikes, so those of
-the spikes to come are prefetched. Weights of one tick add up in 32-bit accumulators, which wrap.
+A shard is a run of neighbouring neurons that one thread owns. Listed synapses into it are copied into one stream of 32-bit
+words, source after source, a row per delay. A row is its number of synapses, its delay and kind, then
+
+- one weight and a 16-bit target per synapse, where the whole row has one weight,
+- else a word per synapse, target in the low bits and weight above, where all weights fit,
+- else a target and then a weight per synapse.
+
+Dense and shared-kernel lists stay shared, as runs of neighbouring neurons. The stream is read in the order of spikes, so what
+the spikes to come need is prefetched. Weights of one tick add up in 32-bit accumulators, which wrap.
 """
 
 from __future__ import annotations
@@ -26,15 +31,18 @@ LEAST_RUN = 8
 LEAST_EQUAL = 16
 """Synapses of one weight from which on a row keeps its targets alone."""
 
-_AHEAD = 4
+_AHEAD = 5
 """Spikes between prefetching a row and reading it."""
-_LINE_BYTES = 64
-_MOST_LINES_AHEAD = 32
-"""Cache lines of a coming row that are prefetched; the processor's own prefetcher follows longer rows."""
+_WORDS_PER_LINE = 16
+_MOST_AHEAD = 512
+"""Words of a coming source that are prefetched; the processor's own prefetcher follows longer rows."""
 _NEAR = 1 << 16
 """Neurons of a shard that a 16-bit target can name."""
-_FIRST, _LAST, _DELAY, _WEIGHT = range(4)
-"""Columns of ``Deliveries.row``; a weight other than 0 is that of the whole row, whose targets lie in ``near``."""
+_HEADER = 2
+"""Words before a row: synapses; delay and, above it, kind."""
+_DELAY_BITS = 8
+_PACKED, _ONE_WEIGHT, _WIDE = range(3)
+"""Kinds of rows."""
 _RUN_FIRST, _RUN_LAST, _BASE, _LINK_DELAY = range(4)
 """Columns of ``Deliveries.link``."""
 _OFFSET, _LENGTH, _POSITION = range(3)
@@ -85,13 +93,9 @@ class SynapseLists:
 class Deliveries(NamedTuple):
     """What the inner loop reads for one shard; targets count from the shard's first neuron."""
 
-    row_start: Int64  # (sources + 1,) rows of each source
-    row: Int64  # (rows, 4)
-    near: NDArray[np.uint16]
-    target_bits: int  # 0: not packed
+    start: Int64  # (sources + 1,) first word of each source
     word: NDArray[np.uint32]
-    target: NDArray[np.uint32]
-    wide_weight: NDArray[np.int32]
+    target_bits: int
     link_start: Int64  # (sources + 1,) links to shared lists of each source
     link: Int64  # (links, 4)
     run: Int64  # (runs, 3)
@@ -127,43 +131,50 @@ def deliver(sources: Any, first_spike: int, last_spike: int, slot: int, arriving
     """
     slots, neurons = arriving.shape
     accumulators = arriving.reshape(slots * neurons)
-    row_start, rows, near = synapses.row_start, synapses.row, synapses.near
-    word, target, wide_weight = synapses.word, synapses.target, synapses.wide_weight
+    start, word, near = synapses.start, synapses.word, synapses.word.view(np.uint16)
     link_start, links, runs = synapses.link_start, synapses.link, synapses.run
     short_weight, weights = synapses.short_weight, synapses.weight
-    packed, short = synapses.target_bits > 0, short_weight.shape[0] > 0
+    short = short_weight.shape[0] > 0
     bits = np.uint32(synapses.target_bits)
     mask = (np.uint32(1) << bits) - np.uint32(1)
-    any_rows, any_links = rows.shape[0] > 0, links.shape[0] > 0
+    any_words, any_links = word.shape[0] > 0, links.shape[0] > 0
     for position in range(first_spike, last_spike):
-        if any_rows:
-            if position + 3 * _AHEAD < last_spike:
-                prefetch(row_start, sources[position + 3 * _AHEAD])
+        if any_words:
             if position + 2 * _AHEAD < last_spike:
-                prefetch(rows, row_start[sources[position + 2 * _AHEAD]])
+                prefetch(start, sources[position + 2 * _AHEAD])
             if position + _AHEAD < last_spike:
-                coming = row_start[sources[position + _AHEAD]]
-                if coming < rows.shape[0]:
-                    _prefetch_row(rows, coming, near, word, target, packed)
+                coming = sources[position + _AHEAD]
+                for ahead in range(start[coming], min(start[coming + 1], start[coming] + _MOST_AHEAD), _WORDS_PER_LINE):
+                    prefetch(word, ahead)
         source = sources[position]
-        for row in range(row_start[source], row_start[source + 1] if any_rows else 0):
-            offset = np.uint64(((slot + rows[row, _DELAY]) % slots) * neurons)
-            first, last = np.uint64(rows[row, _FIRST]), np.uint64(rows[row, _LAST])
-            weight = np.int32(rows[row, _WEIGHT])
-            if weight != 0:
-                for synapse in range(first, last):
-                    accumulators[offset + near[synapse]] += weight
-            elif packed:
-                for synapse in range(first, last):
+        here, end = start[source], start[source + 1] if any_words else 0
+        while here < end:
+            count, delay_and_kind = np.int64(word[here]), np.int64(word[here + 1])
+            row_slot = slot + (delay_and_kind & ((1 << _DELAY_BITS) - 1))
+            kind = delay_and_kind >> _DELAY_BITS
+            offset = np.uint64((row_slot - (slots if row_slot >= slots else 0)) * neurons)
+            here += _HEADER
+            first = np.uint64(here)
+            if kind == _PACKED:
+                here += count
+                for synapse in range(first, np.uint64(here)):
                     bare = word[synapse]
                     accumulators[offset + (bare & mask)] += np.int32(bare) >> np.int32(bits)
+            elif kind == _ONE_WEIGHT:
+                weight = np.int32(word[first])
+                first = np.uint64(2 * (here + 1))
+                for synapse in range(first, first + np.uint64(count)):
+                    accumulators[offset + near[synapse]] += weight
+                here += 1 + (count + 1) // 2
             else:
-                for synapse in range(first, last):
-                    accumulators[offset + target[synapse]] += wide_weight[synapse]
+                here += 2 * count
+                for synapse in range(first, first + np.uint64(count)):
+                    accumulators[offset + word[synapse]] += np.int32(word[synapse + np.uint64(count)])
         if not any_links:
             continue
         for link in range(link_start[source], link_start[source + 1]):
-            base = ((slot + links[link, _LINK_DELAY]) % slots) * neurons + links[link, _BASE]
+            link_slot = slot + links[link, _LINK_DELAY]
+            base = (link_slot - (slots if link_slot >= slots else 0)) * neurons + links[link, _BASE]
             for run in range(links[link, _RUN_FIRST], links[link, _RUN_LAST]):
                 first = np.uint64(base + runs[run, _OFFSET])
                 begin = np.uint64(runs[run, _POSITION])
@@ -173,23 +184,6 @@ def deliver(sources: Any, first_spike: int, last_spike: int, slot: int, arriving
                 else:
                     for step in range(np.uint64(runs[run, _LENGTH])):
                         accumulators[first + step] += weights[begin + step]
-
-
-@njit
-def _prefetch_row(rows: Any, row: int, near: Any, word: Any, target: Any, packed: bool) -> None:
-    """Ask for the first cache lines of a row and those behind it."""
-    first, last = rows[row, _FIRST], rows[row, _LAST]
-    if rows[row, _WEIGHT] != 0:
-        per_line = _LINE_BYTES // 2
-        for synapse in range(first, min(last, first + _MOST_LINES_AHEAD * per_line), per_line):
-            prefetch(near, synapse)
-        return
-    per_line = _LINE_BYTES // 4
-    for synapse in range(first, min(last, first + _MOST_LINES_AHEAD * per_line), per_line):
-        if packed:
-            prefetch(word, synapse)
-        else:
-            prefetch(target, synapse)
 
 
 @njit
@@ -257,7 +251,7 @@ def share_runs(links: Links, lists: SynapseLists) -> SharedRuns:
     weight = np.empty(int(lengths[as_runs].sum()), lists.weight.dtype)
     lowest, highest = _write_runs(lists.list_start, lists.index, lists.weight, as_runs, run_start, run, weight)
     short = np.zeros(0, np.int8)
-    if weight.size and -128 <= lowest and highest <= 127:
+    if weight.size and lowest >= -128 and highest <= 127:
         short, weight = weight.astype(np.int8), weight[:0].copy()
     return SharedRuns(as_runs, delay, run_start, run, low, high, short, weight)
 
@@ -298,7 +292,7 @@ def _write_runs(
                 current += 1
                 run[current, _OFFSET], run[current, _LENGTH], run[current, _POSITION] = index[synapse], 0, position
             run[current, _LENGTH] += 1
-            value = np.int64(weight[synapse])
+            value: Any = np.int64(weight[synapse])
             lowest, highest = min(lowest, value), max(highest, value)
             kept[position] = value
             position += 1
@@ -390,26 +384,22 @@ def _write_links(
 
 def _rows(
     links: Links, lists: SynapseLists, shared: SharedRuns, first: int, last: int
-) -> tuple[
-    Int64, Int64, NDArray[np.uint16], int, NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int32]
-]:
-    """Listed synapses as one row per source and delay."""
+) -> tuple[Int64, NDArray[np.uint32], int]:
+    """Listed synapses as rows: first word of every source, words, bits of a packed target."""
     tables = (links.link_start, links.synapse_list, links.base, lists.list_start, shared.as_runs)
     synapses = (lists.index, lists.weight, lists.delay)
-    row_start = np.zeros(links.sources + 1, np.int64)
     near_fits = last - first <= _NEAR
-    near, rest, lowest, highest = _count_rows(*tables, *synapses, first, last, near_fits, row_start)
-    row = np.empty((int(row_start[-1]), 4), np.int64)
+    words, others = np.zeros(links.sources, np.int64), np.zeros(links.sources, np.int64)
+    lowest, highest = _count_words(*tables, *synapses, first, last, near_fits, words, others)
     target_bits = max(int(last - first - 1).bit_length(), 1)
     limit = 1 << (31 - target_bits)
     packed = -limit <= lowest and highest < limit
-    targets = np.empty(near, np.uint16)
-    word = np.empty(rest if packed else 0, np.uint32)
-    target = np.empty(0 if packed else rest, np.uint32)
-    weight = np.empty(0 if packed else rest, np.int32)
-    bits = target_bits if packed else 0
-    _fill_rows(*tables, *synapses, first, last, near_fits, row_start, row, bits, targets, word, target, weight)
-    return row_start, row, targets, bits, word, target, weight
+    start = np.zeros(links.sources + 1, np.int64)
+    np.cumsum(words + others * (1 if packed else 2), out=start[1:])
+    word = np.zeros(int(start[-1]), np.uint32)
+    kind = _PACKED if packed else _WIDE
+    _fill_words(*tables, *synapses, first, last, near_fits, kind, target_bits, start, word, word.view(np.uint16))
+    return start, word, target_bits
 
 
 @njit
@@ -430,7 +420,8 @@ def _survey(
 ) -> tuple[int, int]:
     """Synapses of one source into the shard by delay: how many, and whether of one weight; lowest and highest weight.
 
-    ``count``, ``one_weight`` and ``equal`` have 256 entries and are cleared here. Synapses of weight 0 add nothing and are left out.
+    ``count``, ``one_weight`` and ``equal`` have 256 entries and are cleared here. Synapses of weight 0
+    add nothing and are left out.
     """
     count[:] = 0
     lowest = highest = 0
@@ -439,7 +430,7 @@ def _survey(
         if as_runs[number]:
             continue
         for synapse in range(list_start[number], list_start[number + 1]):
-            value = np.int64(weight[synapse])
+            value: Any = np.int64(weight[synapse])
             neuron = base[link] + np.int64(index[synapse])
             if value == 0 or neuron < first or neuron >= last:
                 continue
@@ -453,7 +444,7 @@ def _survey(
 
 
 @njit
-def _count_rows(
+def _count_words(
     of_source: Any,
     list_of_link: Any,
     base: Any,
@@ -465,32 +456,31 @@ def _count_rows(
     first: int,
     last: int,
     near_fits: bool,
-    row_start: Any,
-) -> tuple[int, int, int, int]:
-    """Fill ``row_start``; returns synapses of equal rows, of other rows, lowest and highest weight of the others."""
+    words: Any,
+    others: Any,
+) -> tuple[int, int]:
+    """Per source, words of headers and rows of one weight, and synapses of other rows; lowest and highest weight of these."""
     count, one_weight, equal = np.zeros(256, np.int64), np.zeros(256, np.int64), np.zeros(256, np.bool_)
-    near = rest = lowest = highest = 0
+    lowest = highest = 0
     for source in range(of_source.shape[0] - 1):
         links = of_source[source], of_source[source + 1]
         low, high = _survey(
             links, list_of_link, base, list_start, as_runs, index, weight, delay, first, last, count, one_weight, equal
         )
-        rows, others = 0, 0
         for slot in range(256 if low < 0 or high > 0 else 0):
-            rows += count[slot] > 0
+            if count[slot] == 0:
+                continue
+            words[source] += _HEADER
             if near_fits and equal[slot] and count[slot] >= LEAST_EQUAL:
-                near += count[slot]
+                words[source] += 1 + (count[slot] + 1) // 2
             else:
-                others += count[slot]
-        rest += others
-        if others:
-            lowest, highest = min(lowest, low), max(highest, high)
-        row_start[source + 1] = row_start[source] + rows
-    return near, rest, lowest, highest
+                others[source] += count[slot]
+                lowest, highest = min(lowest, low), max(highest, high)
+    return lowest, highest
 
 
 @njit
-def _fill_rows(
+def _fill_words(
     of_source: Any,
     list_of_link: Any,
     base: Any,
@@ -502,36 +492,37 @@ def _fill_rows(
     first: int,
     last: int,
     near_fits: bool,
-    row_start: Any,
-    row: Any,
+    usual_kind: int,
     target_bits: int,
-    near: Any,
+    start: Any,
     word: Any,
-    target: Any,
-    wide_weight: Any,
+    near: Any,
 ) -> None:
     """Place every synapse; the order within a row is that of the lists."""
     count, one_weight, equal = np.zeros(256, np.int64), np.zeros(256, np.int64), np.zeros(256, np.bool_)
     place = np.zeros(256, np.int64)
-    near_used = used = 0
     for source in range(of_source.shape[0] - 1):
-        if row_start[source] == row_start[source + 1]:
+        if start[source] == start[source + 1]:
             continue
         links = of_source[source], of_source[source + 1]
         _survey(
             links, list_of_link, base, list_start, as_runs, index, weight, delay, first, last, count, one_weight, equal
         )
-        number = row_start[source]
+        here = start[source]
         for slot in range(256):
             if count[slot] == 0:
                 continue
             equal[slot] &= near_fits and count[slot] >= LEAST_EQUAL
-            place[slot] = near_used if equal[slot] else used
-            row[number, _FIRST], row[number, _LAST] = place[slot], place[slot] + count[slot]
-            row[number, _DELAY], row[number, _WEIGHT] = slot, one_weight[slot] if equal[slot] else 0
-            near_used += count[slot] if equal[slot] else 0
-            used += 0 if equal[slot] else count[slot]
-            number += 1
+            kind = _ONE_WEIGHT if equal[slot] else usual_kind
+            word[here], word[here + 1] = count[slot], slot | (kind << _DELAY_BITS)
+            here += _HEADER
+            place[slot] = here
+            if kind == _ONE_WEIGHT:
+                word[here] = np.uint32(np.int32(one_weight[slot]))
+                place[slot] = 2 * (here + 1)
+                here += 1 + (count[slot] + 1) // 2
+            else:
+                here += count[slot] * (1 if kind == _PACKED else 2)
         for link in range(links[0], links[1]):
             listed = list_of_link[link]
             if as_runs[listed]:
@@ -544,9 +535,10 @@ def _fill_rows(
                 slot = delay[synapse]
                 position = place[slot]
                 place[slot] += 1
+                bare = np.uint32(np.int32(value))
                 if equal[slot]:
                     near[position] = neuron - first
-                elif target_bits:
-                    word[position] = np.uint32(neuron - first) | np.uint32(np.uint32(np.int32(value)) << np.uint32(target_bits))
+                elif usual_kind == _PACKED:
+                    word[position] = np.uint32(neuron - first) | np.uint32(bare << np.uint32(target_bits))
                 else:
-                    target[position], wide_weight[position] = neuron - first, value
+                    word[position], word[position + count[slot]] = neuron - first, bare

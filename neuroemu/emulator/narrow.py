@@ -11,6 +11,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,18 @@ def narrow(rule: Callable[..., Any]) -> Callable[..., Any]:
         function = tree.body[0]
         assert isinstance(function, ast.FunctionDef)
         function.decorator_list = []
-        names = {node.func.id for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        names = {
+            node.func.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         tree = ast.fix_missing_locations(_CutToLowWords().visit(tree))
         known = rule.__globals__
         scope = dict(known) | {"low_word": low_word}
         scope |= {name: narrow(known[name]) for name in names if known[name] in arith.RULES}
-        exec(compile(tree, inspect.getsourcefile(rule) or "<rule>", "exec"), scope)  # the package's own source
-        _NARROWED[rule] = register_jitable(forceinline=True)(scope[rule.__name__])
+        module = compile(tree, inspect.getsourcefile(rule) or "<rule>", "exec")
+        (code,) = (constant for constant in module.co_consts if isinstance(constant, CodeType))
+        _NARROWED[rule] = register_jitable(forceinline=True)(FunctionType(code, scope, rule.__name__))
     return _NARROWED[rule]
 
 
@@ -60,7 +66,9 @@ class _CutToLowWords(ast.NodeTransformer):
     """Wraps every operation into ``low_word``."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        product = isinstance(node.op, ast.RShift) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult)
+        product = (
+            isinstance(node.op, ast.RShift) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult)
+        )
         if product:
             assert isinstance(node.left, ast.BinOp)
             node.left.left, node.left.right = self.visit(node.left.left), self.visit(node.left.right)

@@ -6,6 +6,7 @@ shards: integers add up the same in any order, spikes are put back in the order 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def cut(links: Links, lists: SynapseLists, neurons: int, shards: int) -> list[tu
     wanted = done[-1] * np.arange(1, most) // most
     borders = np.rint(np.searchsorted(done, wanted) / _BORDER).astype(np.int64) * _BORDER
     bounds = np.unique(np.concatenate([[0], np.clip(borders, 0, neurons), [neurons]])).tolist()
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(itertools.pairwise(bounds))
 
 
 def deliveries(links: Links, lists: SynapseLists, bounds: Sequence[tuple[int, int]]) -> list[Deliveries]:
@@ -182,9 +183,7 @@ class ShardedEngine:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copies of the whole state, the same for any number of shards."""
         states = [shard.state for shard in self.shards]
-        return {
-            name: np.concatenate([getattr(state, name) for state in states], axis=-1) for name in states[0]._fields
-        }
+        return {name: np.concatenate([getattr(state, name) for state in states], axis=-1) for name in states[0]._fields}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""

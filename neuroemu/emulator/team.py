@@ -40,10 +40,10 @@ def has_room(team: Team, row: int, neurons: Any) -> bool:
         neurons: int64 (members,) sizes of the shards.
     """
     capacity = team.spike_source.shape[1]
+    room = True
     for member in range(neurons.shape[0]):
-        if team.sent[member, row] + neurons[member] > capacity:
-            return False
-    return True
+        room &= team.sent[member, row] + neurons[member] <= capacity
+    return room
 
 
 @njit
@@ -66,9 +66,7 @@ def share_spikes(team: Team, row: int, spiked: Any, neurons: int, first_source: 
 def deliver_shared(team: Team, row: int, slot: int, arriving: Any, synapses: Deliveries) -> None:
     """Deliver this tick's spikes of all members to the own shard."""
     for member in range(team.sent.shape[0]):
-        deliver(
-            team.spike_source[member], team.sent[member, row], team.sent[member, row + 1], slot, arriving, synapses
-        )
+        deliver(team.spike_source[member], team.sent[member, row], team.sent[member, row + 1], slot, arriving, synapses)
 
 
 @njit

@@ -77,8 +77,13 @@ class Family(Protocol):
     def compile(self, network: Network, chip: Any, options: Options) -> Compiled:
         """Lower, map and pack; raises DoesNotFit with every limit that is broken."""
 
-    def boot(self, program: Program) -> Booted:
-        """Unpack and load; raises BadInput for a damaged program."""
+    def boot(self, program: Program, *, threads: int = 1, per_tick: bool = True) -> Booted:
+        """Unpack and load; raises BadInput for a damaged program.
+
+        Args:
+            threads: shards that run together; changes speed, never results.
+            per_tick: time every tick (busiest core, farthest packet); without it only totals are counted.
+        """
 
     def costs(self, booted: Booted, samples: int) -> CostReport:
         """Counters, energy and time of everything the booted program has done."""

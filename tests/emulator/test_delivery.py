@@ -1,5 +1,7 @@
 """Spike delivery against adding every synapse one by one."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,27 +60,71 @@ def one_by_one(links: Links, lists: SynapseLists, spikes: list[int], slot: int, 
     return arriving
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([3, 1 << 20]), st.integers(0, 5), st.integers(0, 6))
-def test_delivery_adds_every_synapse_in_its_slot(seed: int, heaviest: int, most_delay: int, slot: int) -> None:
-    """Packed words for light weights, separate arrays for those that do not fit beside the target."""
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    heaviest=st.sampled_from([3, 1 << 20]),
+    most_delay=st.integers(0, 5),
+    slot=st.integers(0, 6),
+    borders=st.lists(st.integers(0, 9), max_size=2),
+    one_weight=st.booleans(),
+)
+def test_delivery_adds_every_synapse_in_its_slot(
+    seed: int, heaviest: int, most_delay: int, slot: int, borders: list[int], one_weight: bool
+) -> None:
+    """Packed words for light weights, two words a synapse for those that do not fit beside the target, targets alone where all
+    weights of a row are equal; the neurons cut into shards anywhere."""
     sources, neurons = 12, 9000 if heaviest > 3 else 9
     links, lists = random_program(seed, sources, min(neurons, 9), heaviest, most_delay)
-    synapses = build_deliveries(links, lists, neurons)
+    if one_weight:
+        lists.weight[:] = heaviest
+    slot %= most_delay + 2
     spikes = np.random.default_rng(seed).integers(0, sources, 14).astype(np.int64)
-    arriving = np.zeros((most_delay + 2, neurons), np.int32)
-    deliver(spikes, spikes.size, slot, arriving, synapses)
+    bounds = sorted({0, neurons, *borders})
+    shards = []
+    for first, last in itertools.pairwise(bounds):
+        synapses = build_deliveries(links, lists, first, last)
+        shards.append(np.zeros((most_delay + 2, last - first), np.int32))
+        deliver(spikes, 0, spikes.size, slot, shards[-1], synapses)
+    arriving = np.concatenate(shards, axis=1)
     expected = one_by_one(links, lists, spikes.tolist(), slot, arriving.shape)
     assert np.array_equal(arriving, expected)
 
 
-def test_weights_that_fit_beside_the_target_are_packed() -> None:
-    links, lists = random_program(1, 4, 9, 3, 0)
-    assert build_deliveries(links, lists, 9).target_bits == 4
-    heavy = SynapseLists(lists.list_start, np.ones(6, np.uint8), lists.index, lists.weight * (1 << 20), lists.delay)
-    wide = build_deliveries(links, heavy, 1 << 16)
-    assert wide.target_bits == 0
-    assert wide.wide_weight.size == wide.target.size
+def listed(weights: list[int]) -> tuple[Links, SynapseLists]:
+    """One source with a list of the given weights into every other neuron, delay 3."""
+    count = len(weights)
+    zero = np.zeros(1, np.int64)
+    return Links(np.array([0, 1]), zero, zero, zero), SynapseLists(
+        np.array([0, count]),
+        np.ones(1, np.uint8),
+        np.arange(0, 2 * count, 2, dtype=np.int32),
+        np.array(weights, np.int32),
+        np.full(count, 3, np.uint8),
+    )
+
+
+def test_a_row_of_light_weights_is_a_word_per_synapse() -> None:
+    synapses = build_deliveries(*listed([1, -1]), 0, 9)
+    assert synapses.target_bits == 4
+    assert synapses.word.tolist() == [2, 3, 0 | 1 << 4, 2 | 0xFFFFFFF0]
+
+
+def test_a_row_of_heavy_weights_is_two_words_per_synapse() -> None:
+    synapses = build_deliveries(*listed([1 << 27, 5]), 0, 33)
+    assert synapses.word.tolist() == [2, 3 | 2 << 8, 0, 2, 1 << 27, 5]
+
+
+def test_a_row_of_one_weight_keeps_its_targets_alone() -> None:
+    count = 17
+    synapses = build_deliveries(*listed([-7] * count), 0, 100)
+    assert synapses.word[:3].tolist() == [count, 3 | 1 << 8, (1 << 32) - 7]
+    assert synapses.word[3:].view(np.uint16)[:count].tolist() == list(range(0, 2 * count, 2))
+    assert synapses.word.shape == (3 + 9,)
+
+
+def test_synapses_without_weight_take_no_memory() -> None:
+    assert build_deliveries(*listed([0, 0, 0]), 0, 9).word.size == 0
 
 
 @given(st.lists(st.booleans(), max_size=40))

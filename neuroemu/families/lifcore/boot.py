@@ -21,7 +21,6 @@ from neuroemu.cost.estimate import (
 )
 from neuroemu.emulator.delivery import Links, SynapseLists
 from neuroemu.families import Booted
-from neuroemu.families.lifcore.core import LifcoreEngine
 from neuroemu.families.lifcore.image import ProgramImage, unpack
 from neuroemu.families.lifcore.load import load_program
 from neuroemu.families.lifcore.timing import CycleMeter, Traffic, contract, energy_terms
@@ -38,15 +37,15 @@ class LifcoreBooted(Booted):
     core_numbers: tuple[int, ...]
 
 
-def boot(program: Program) -> LifcoreBooted:
-    """Unpack, load and wire the meter."""
+def boot(program: Program, threads: int = 1, per_tick: bool = True) -> LifcoreBooted:
+    """Unpack, load and wire the meter; see :class:`neuroemu.families.Family`."""
     image = unpack(program)
     chip: Any = ChipSpec.from_dict(image.chip)
-    compiled, links, lists = load_program(image)
+    compiled, links, lists = load_program(image, threads)
     core_numbers = tuple(core.core for core in image.cores)
     sizes = np.array([core.size for core in image.cores], np.int64)
     return LifcoreBooted(
-        engine=LifcoreEngine(compiled),
+        engine=compiled.engine(per_tick),
         meter=CycleMeter(
             _traffic(image, links, lists, sizes, chip.structure.mesh), sizes, contract(chip.cycles.stated())
         ),

@@ -98,7 +98,9 @@ def initial_state(initial: Int32, max_delay: int) -> State:
 
 
 @inlined
-def _calm_tick(u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: Any, spiked: Any, r: Any) -> int:
+def _calm_tick(
+    u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: Any, spiked: Any, r: Any
+) -> Any:
     """One tick of neurons that stay well within their range; returns how many were not at rest."""
     active = np.int32(0)
     for neuron in range(u.shape[0]):
@@ -142,7 +144,22 @@ def _wide_tick(
         drive = np.int64(bias[neuron]) * on
         active += (before_u != 0) | (before_v != 0) | (came != 0) | (drive != 0)
         new_u, new_v, counter, fired, left = dynamics.tick(
-            before_u, before_v, np.int64(refractory[neuron]), came, drive, np.int64(threshold[neuron]), *r
+            before_u,
+            before_v,
+            np.int64(refractory[neuron]),
+            came,
+            drive,
+            np.int64(threshold[neuron]),
+            r.input_shift,
+            r.current_keep,
+            r.leak_mode,
+            r.leak_amount,
+            r.compare,
+            r.reset,
+            r.reset_value,
+            r.period,
+            r.overflow,
+            r.bits,
         )
         u[neuron], v[neuron], refractory[neuron] = new_u, new_v, counter
         arriving[neuron] = 0
@@ -151,9 +168,35 @@ def _wide_tick(
     return active, left_range
 
 
+@inlined
+def _calm(r: Registers, current_keep: int, leak_mode: int) -> Registers:
+    """The registers with these two and with what calm neurons never meet, overflow and a narrow width, as given."""
+    return Registers(
+        r.input_shift,
+        current_keep,
+        leak_mode,
+        r.leak_amount,
+        r.compare,
+        r.reset,
+        r.reset_value,
+        r.period,
+        dynamics.SATURATE,
+        _FULL_BITS,
+    )
+
+
 @njit
 def _update(
-    u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: int, spiked: Any, r: Registers, room: int
+    u: Any,
+    v: Any,
+    refractory: Any,
+    arriving: Any,
+    bias: Any,
+    threshold: Any,
+    on: int,
+    spiked: Any,
+    r: Registers,
+    room: int,
 ) -> tuple[int, int]:
     """One tick of neurons of equal registers; returns how many were not at rest and how many left their range.
 
@@ -163,16 +206,16 @@ def _update(
     left = room - r.input_shift
     if left < 0 or not within(arriving, left) or not within(u, room) or not within(v, room):
         return _wide_tick(u, v, refractory, arriving, bias, threshold, on, spiked, r)
-    scale, saturate = dynamics.LEAK_SCALE, dynamics.SATURATE
-    tail = r.leak_amount, r.compare, r.reset, r.reset_value, r.period, saturate, _FULL_BITS
-    if r.leak_mode != scale:
-        other = Registers(r.input_shift, r.current_keep, r.leak_mode, *tail)
-        return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, other), 0
+    on32 = np.int32(on)
+    if r.leak_mode != dynamics.LEAK_SCALE:
+        return _calm_tick(
+            u, v, refractory, arriving, bias, threshold, on32, spiked, _calm(r, r.current_keep, r.leak_mode)
+        ), 0
     if r.current_keep != 0:
-        cuba = Registers(r.input_shift, r.current_keep, scale, *tail)
-        return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, cuba), 0
-    delta = Registers(r.input_shift, 0, scale, *tail)
-    return _calm_tick(u, v, refractory, arriving, bias, threshold, np.int32(on), spiked, delta), 0
+        cuba = _calm(r, r.current_keep, dynamics.LEAK_SCALE)
+        return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, cuba), 0
+    delta = _calm(r, 0, dynamics.LEAK_SCALE)
+    return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, delta), 0
 
 
 @njit
@@ -271,4 +314,5 @@ def room_of(bits: int, statics: NDArray[np.int64]) -> int:
     terms, below ``2**3`` times the largest.
     """
     room = min(bits - 4, SAFE_BITS)
-    return room if statics.size == 0 or int(np.abs(statics).max()) < 1 << max(room, 0) and room >= 0 else -1
+    small = room >= 0 and int(np.abs(statics).max(initial=0)) < 1 << room
+    return room if small else -1

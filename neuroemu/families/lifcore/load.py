@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists, build_deliveries
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists
+from neuroemu.emulator.sharded import Shard, ShardedEngine, cut, deliveries
 from neuroemu.families.lifcore import dynamics
-from neuroemu.families.lifcore.core import CompiledProgram, Segments
+from neuroemu.families.lifcore.core import EVENTS, PROBES, Fixed, Segments, advance, initial_state, room_of
 from neuroemu.families.lifcore.image import KINDS, CoreImage, ProgramImage
 
 Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
+
+_WIDEST_SHIFT = 31
+"""A right shift of a 32-bit state by more gives the same: nothing."""
 
 
-def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseLists]:
+@dataclass(frozen=True)
+class Loaded:
+    """A program cut into shards, ready to run."""
+
+    inputs: int
+    cores: int
+    shards: tuple[Shard, ...]
+
+    def engine(self, per_tick: bool = True) -> ShardedEngine:
+        """A chip that runs it; ``per_tick`` keeps the activity of every tick."""
+        return ShardedEngine(advance, self.shards, self.cores, EVENTS, PROBES, per_tick)
+
+
+def load_program(image: ProgramImage, threads: int = 1) -> tuple[Loaded, Links, SynapseLists]:
     """The running form of ``image``, as a chip would be booted: only registers and memories are read."""
     cores = image.cores
     core_start = _start([core.size for core in cores])
@@ -26,29 +45,58 @@ def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseLi
         list_class=np.array([SYNAPSE_CLASSES.index(kind) for kind in KINDS], np.uint8)[
             _joined([core.list_kind for core in cores])
         ],
-        index=_joined([core.index for core in cores]),
-        weight=_joined([core.weight for core in cores]).astype(np.int16),
-        delay=_joined([core.delay for core in cores]).astype(np.uint8),
+        index=_joined([core.index for core in cores], np.int32),
+        weight=_joined([core.weight for core in cores], np.int16),
+        delay=_joined([core.delay for core in cores], np.uint8),
     )
     links = _links(image, core_start)
-    neurons = {
-        name: _joined([core.neurons[name] for core in cores]).astype(np.int32)
-        for name in ("threshold", "bias", "initial")
-    }
-    program = CompiledProgram(
-        inputs=int(image.host_start.shape[0]) - 1,
-        neurons=int(core_start[-1]),
-        cores=len(cores),
-        max_delay=int(lists.delay.max(initial=1)),
-        segments=_segments(cores, core_start),
-        synapses=build_deliveries(links, lists, int(core_start[-1])),
-        **neurons,
+    threshold, bias, initial = (
+        _joined([core.neurons[name] for core in cores], np.int32) for name in ("threshold", "bias", "initial")
     )
-    return program, links, lists
+    inputs = int(image.host_start.shape[0]) - 1
+    loaded = assemble(inputs, links, lists, _segments(cores, core_start), threshold, bias, initial, core_start, threads)
+    return loaded, links, lists
 
 
-def program_from_arrays(net: Mapping[str, Any], potential_bits: int = 32) -> CompiledProgram:
-    """One core from plain arrays, the format of ``neuroemu.bench_networks``.
+def assemble(
+    inputs: int,
+    links: Links,
+    lists: SynapseLists,
+    segments: Segments,
+    threshold: Int32,
+    bias: Int32,
+    initial: Int32,
+    core_start: Int64,
+    threads: int = 1,
+) -> Loaded:
+    """Cut a program into shards.
+
+    Args:
+        segments: registers of all runs of neurons; ``room`` is filled in here.
+        threshold, bias, initial: int32 (neurons,).
+        core_start: int64 (cores + 1,) first neuron of every core.
+    """
+    segments = _with_room(segments, threshold, bias)
+    max_delay = int(lists.delay.max(initial=1))
+    bounds = cut(links, lists, int(threshold.shape[0]), threads)
+    shards = []
+    for (first, last), synapses in zip(bounds, deliveries(links, lists, bounds), strict=True):
+        first_core = int(np.searchsorted(core_start, first, side="right")) - 1
+        last_core = int(np.searchsorted(core_start, last, side="left"))
+        fixed = Fixed(
+            first_source=inputs + first,
+            segments=_clipped(segments, first, last, first_core),
+            threshold=threshold[first:last],
+            bias=bias[first:last],
+            initial=initial[first:last],
+        )
+        state = initial_state(fixed.initial, max_delay)
+        shards.append(Shard(first, last, first_core, last_core, fixed, state, synapses))
+    return Loaded(inputs, int(core_start.shape[0]) - 1, tuple(shards))
+
+
+def load_arrays(net: Mapping[str, Any], potential_bits: int = 32, threads: int = 1) -> Loaded:
+    """One core from plain arrays, the format of ``neuroemu.bench``.
 
     Args:
         net: ``indptr`` (sources + 1,), ``indices``, ``weights``, ``delays`` (CSR by source, inputs first), ``theta``,
@@ -61,7 +109,7 @@ def program_from_arrays(net: Mapping[str, Any], potential_bits: int = 32) -> Com
     lists = SynapseLists(
         list_start=start,
         list_class=np.full(sources, SYNAPSE_CLASSES.index("sparse"), np.uint8),
-        index=np.asarray(net["indices"], np.int64),
+        index=np.asarray(net["indices"], np.int32),
         weight=np.asarray(net["weights"], np.int16),
         delay=np.asarray(net["delays"], np.uint8),
     )
@@ -81,17 +129,45 @@ def program_from_arrays(net: Mapping[str, Any], potential_bits: int = 32) -> Com
         "period": int(net["R"]),
         "overflow": dynamics.SATURATE,
         "bits": potential_bits,
+        "room": 0,
     }
-    return CompiledProgram(
-        inputs=inputs,
-        neurons=neurons,
-        cores=1,
-        max_delay=int(lists.delay.max(initial=1)),
-        segments=Segments(**{name: np.array([value], np.int64) for name, value in row.items()}),
-        threshold=np.asarray(net["theta"], np.int32),
-        bias=np.asarray(net["bias"], np.int32),
-        initial=np.asarray(net["v0"], np.int32),
-        synapses=build_deliveries(Links(every, zeros, every[:-1], zeros), lists, neurons),
+    return assemble(
+        inputs,
+        Links(every, zeros, every[:-1], zeros),
+        lists,
+        Segments(**{name: np.array([value], np.int64) for name, value in row.items()}),
+        np.asarray(net["theta"], np.int32),
+        np.asarray(net["bias"], np.int32),
+        np.asarray(net["v0"], np.int32),
+        np.array([0, neurons], np.int64),
+        threads,
+    )
+
+
+def _with_room(segments: Segments, threshold: Int32, bias: Int32) -> Segments:
+    """How far states may go before saturation, wrapping or 32 bits come into sight."""
+    room = []
+    for number in range(segments.first.shape[0]):
+        first, last = segments.first[number], segments.last[number]
+        amount, mode = int(segments.leak_amount[number]), int(segments.leak_mode[number])
+        statics = [segments.reset_value[number], amount if mode == dynamics.LEAK_CONSTANT else 0]
+        statics += [
+            bias[first:last].min(initial=0),
+            bias[first:last].max(initial=0),
+            threshold[first:last].min(initial=0),
+        ]
+        room.append(room_of(int(segments.bits[number]), np.array(statics, np.int64)))
+    return segments._replace(room=np.array(room, np.int64))
+
+
+def _clipped(segments: Segments, first: int, last: int, first_core: int) -> Segments:
+    """The segments of one shard, counted from its first neuron and core."""
+    inside = (segments.first < last) & (segments.last > first)
+    chosen = Segments(*(column[inside] for column in segments))
+    return chosen._replace(
+        first=np.maximum(chosen.first, first) - first,
+        last=np.minimum(chosen.last, last) - first,
+        core=chosen.core - first_core,
     )
 
 
@@ -111,9 +187,12 @@ def _segments(cores: tuple[CoreImage, ...], core_start: Int64) -> Segments:
                     "bias_start": int(core.neurons["bias_start"][first]),
                     "overflow": core.overflow,
                     "bits": core.potential_bits,
+                    "room": 0,
                     **{name: int(column[profile]) for name, column in core.profiles.items()},
                 }
             )
+            if rows[-1]["leak_mode"] == dynamics.LEAK_SHIFT:
+                rows[-1]["leak_amount"] = min(rows[-1]["leak_amount"], _WIDEST_SHIFT)
     return Segments(**{name: np.array([row[name] for row in rows], np.int64) for name in Segments._fields})
 
 
@@ -150,5 +229,8 @@ def _starts(parts: list[Int64]) -> Int64:
     return np.concatenate(joined)
 
 
-def _joined(parts: list[Int64]) -> Int64:
-    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.integer[Any]] = np.int64) -> NDArray[Any]:
+    """The parts one after the other; a single one of that type is not copied."""
+    if len(parts) == 1 and parts[0].dtype == dtype:
+        return parts[0]
+    return np.concatenate([np.zeros(0, dtype), *(part.astype(dtype, copy=False) for part in parts)])

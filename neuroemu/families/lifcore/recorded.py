@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists, build_deliveries
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
 from neuroemu.families.lifcore import dynamics
-from neuroemu.families.lifcore.core import CompiledProgram, LifcoreEngine, Segments
+from neuroemu.families.lifcore.core import Segments
+from neuroemu.families.lifcore.load import Loaded, assemble
 from neuroemu.spec import load_chip
 
 CHIP = "sanafe-loihi"
@@ -24,8 +25,9 @@ def differing_spikes(recorded: Mapping[str, Any]) -> tuple[int, int, str]:
     number, inputs = _numbering(network["groups"])
     program = _program(network, number, inputs)
     ticks = int(network["ticks"])
-    recording = run_ticks(LifcoreEngine(program), _stimulus(network, number), ticks)
-    fired = np.zeros((ticks, program.neurons), np.bool_)
+    engine = program.engine()
+    recording = run_ticks(engine, _stimulus(network, number), ticks)
+    fired = np.zeros((ticks, engine.neurons), np.bool_)
     fired[recording.spike_tick, recording.spike_source - inputs] = True
     wanted = np.zeros_like(fired)
     for tick, names in enumerate(recorded["spikes_by_tick"]):
@@ -50,7 +52,7 @@ def _numbering(groups: Mapping[str, Any]) -> tuple[dict[str, int], int]:
     return number, sum(int(group["n"]) for group in groups.values() if group["soma"] == "input")
 
 
-def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int) -> CompiledProgram:
+def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int) -> Loaded:
     groups = {name: group for name, group in network["groups"].items() if group["soma"] != "input"}
     groups = dict(sorted(groups.items(), key=lambda item: number[item[0]]))
     arithmetic: Any = load_chip(CHIP).arithmetic
@@ -73,6 +75,7 @@ def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int)
         period=zeros,
         overflow=np.full_like(zeros, int(arithmetic.overflow.value == "wrap")),
         bits=np.full_like(zeros, int(arithmetic.potential_bits.value)),
+        room=zeros,
     )
     synapses = np.array(
         [
@@ -88,20 +91,19 @@ def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int)
     lists = SynapseLists(
         list_start=np.searchsorted(synapses[:, 0], every).astype(np.int64),
         list_class=np.full(sources, SYNAPSE_CLASSES.index("sparse"), np.uint8),
-        index=synapses[:, 1],
+        index=synapses[:, 1].astype(np.int32),
         weight=synapses[:, 2].astype(np.int32),
         delay=synapses[:, 3].astype(np.uint8),
     )
-    return CompiledProgram(
-        inputs=inputs,
-        neurons=neurons,
-        cores=1,
-        max_delay=int(lists.delay.max(initial=1)),
-        segments=segments,
-        threshold=_per_neuron(groups, "threshold"),
-        bias=_per_neuron(groups, "bias"),
-        initial=np.zeros(neurons, np.int32),
-        synapses=build_deliveries(Links(every, none, every[:-1], none), lists, neurons),
+    return assemble(
+        inputs,
+        Links(every, none, every[:-1], none),
+        lists,
+        segments,
+        _per_neuron(groups, "threshold"),
+        _per_neuron(groups, "bias"),
+        np.zeros(neurons, np.int32),
+        np.array([0, neurons], np.int64),
     )
 
 

@@ -43,11 +43,11 @@ class LoihiFamily:
             findings=lowered.findings,
         )
 
-    def boot(self, program: Program) -> Booted:
+    def boot(self, program: Program, *, threads: int = 1, per_tick: bool = True) -> Booted:
         """Unpack and load a program; see :class:`neuroemu.families.Family`."""
         from neuroemu.families.loihi.boot import boot
 
-        return boot(program)
+        return boot(program, threads, per_tick)
 
     def costs(self, booted: Booted, samples: int) -> CostReport:
         """Counters and estimates so far; see :class:`neuroemu.families.Family`."""

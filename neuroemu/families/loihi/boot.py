@@ -10,7 +10,6 @@ import numpy as np
 from neuroemu.cost.estimate import CostReport
 from neuroemu.emulator.delivery import Links, SynapseLists
 from neuroemu.families import Booted
-from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.costs import cost_report
 from neuroemu.families.loihi.image import ProgramImage
 from neuroemu.families.loihi.load import load_program
@@ -29,11 +28,11 @@ class LoihiBooted(Booted):
     core_numbers: tuple[int, ...]
 
 
-def boot(program: Program) -> LoihiBooted:
-    """Unpack, load and wire the meter."""
+def boot(program: Program, threads: int = 1, per_tick: bool = True) -> LoihiBooted:
+    """Unpack, load and wire the meter; see :class:`neuroemu.families.Family`."""
     image = unpack(program)
     chip = ChipSpec.from_dict(image.chip)
-    compiled, links, memory = load_program(image)
+    compiled, links, memory = load_program(image, threads)
     mesh = chip.structure.mesh
     core_numbers = tuple(core.core for core in image.cores)
     sizes = np.array([core.compartments for core in image.cores], np.int64)
@@ -44,7 +43,7 @@ def boot(program: Program) -> LoihiBooted:
         tiles_used=len({number // mesh.cores_per_tile for number in core_numbers}),
     )
     return LoihiBooted(
-        engine=LoihiEngine(compiled),
+        engine=compiled.engine(per_tick),
         meter=meter,
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),

@@ -1,4 +1,4 @@
-"""Loihi cores in motion: the compiled tick over all cores of a program, from arriving synapses to emitted spikes.
+"""Loihi cores in motion: the compiled tick over a shard of neurons, from arriving synapses to emitted spikes.
 
 Neurons are laid out core after core. Accumulators count in units of 64, since every synaptic weight is a multiple of 64;
 they are wider than the chip's so that its wraps can be counted. ``dynamics.py`` holds the equations.
@@ -6,21 +6,37 @@ they are wider than the chip's so that its wraps can be counted. ``dynamics.py``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver, flags
-from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.compiled import inlined, njit
+from neuroemu.emulator.delivery import Deliveries, deliver, flags
+from neuroemu.emulator.narrow import narrow, within
 from neuroemu.emulator.random import draw_below
-from neuroemu.emulator.snapshot import restore_into
+from neuroemu.emulator.team import Team, deliver_shared, has_room, share_spikes
 from neuroemu.families.loihi import dynamics
 
 Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
+
+EVENTS = ("wraps", "saturations")
+PROBES = ("u", "v")
+
+_BLOCK = 1024
+"""Neurons that are looked at, then updated, while the first cache holds them."""
+_CALM_BITS = 21
+"""While accumulators hold less, in 64s, no sum of a tick needs more than 32 bits: states have 24, thresholds and biases fewer."""
+
+_current = narrow(dynamics.current)
+_membrane = narrow(dynamics.membrane)
+_wraps = narrow(dynamics.wraps)
+_saturates = narrow(dynamics.saturates)
+_held_at_reset = narrow(dynamics.held_at_reset)
+_fires = narrow(dynamics.fires)
+_after_spike = narrow(dynamics.after_spike)
+_refractory_after = narrow(dynamics.refractory_after)
 
 
 class Segments(NamedTuple):
@@ -40,40 +56,33 @@ class Segments(NamedTuple):
     noise_exponent: Int64
 
 
-@dataclass(frozen=True)
-class CompiledProgram:
-    """Everything the tick needs that never changes during a run."""
+class Fixed(NamedTuple):
+    """What never changes in a shard; ``first_source`` is the source number of its first neuron."""
 
-    sources: int
-    inputs: int
-    neurons: int
-    cores: int
-    max_delay: int
+    first_source: int
     segments: Segments
-    threshold: NDArray[np.int32]
-    bias: NDArray[np.int32]
-    synapses: Deliveries
+    threshold: Int32
+    bias: Int32
     noise_key: NDArray[np.uint64]
-    seed: int = 0
+    seed: int
 
 
-@dataclass
-class State:
-    """Everything that changes: membranes, currents, refractory counters, spikes under way."""
+class State(NamedTuple):
+    """What changes: currents, membranes, refractory counters, weights under way in 64s."""
 
-    u: NDArray[np.int32]
-    v: NDArray[np.int32]
+    u: Int32
+    v: Int32
     refractory: NDArray[np.uint8]
-    arriving: NDArray[np.int32]  # (delay slots, neurons), in 64s
+    arriving: Int32  # (delay slots, neurons)
 
 
-def initial_state(program: CompiledProgram) -> State:
+def initial_state(neurons: int, max_delay: int) -> State:
     """All zero, as after a chip reset."""
     return State(
-        u=np.zeros(program.neurons, np.int32),
-        v=np.zeros(program.neurons, np.int32),
-        refractory=np.zeros(program.neurons, np.uint8),
-        arriving=np.zeros((program.max_delay + 2, program.neurons), np.int32),
+        u=np.zeros(neurons, np.int32),
+        v=np.zeros(neurons, np.int32),
+        refractory=np.zeros(neurons, np.uint8),
+        arriving=np.zeros((max_delay + 2, neurons), np.int32),
     )
 
 
@@ -95,8 +104,45 @@ def _drive_with_noise(
             drive[neuron] = bias[neuron] + value
 
 
+@inlined
+def _calm_tick(
+    u: Any,
+    v: Any,
+    refractory: Any,
+    arriving: Any,
+    drive: Any,
+    threshold: Any,
+    current_retain: Any,
+    membrane_retain: Any,
+    period: Any,
+    lowest: Any,
+    highest: Any,
+    spiked: Any,
+) -> tuple[Any, Any, Any]:
+    """As :func:`_wide_tick`, for neurons without noise and with little input."""
+    active, wrapped, saturated = np.int32(0), np.int32(0), np.int32(0)
+    for neuron in range(u.shape[0]):
+        before_u, before_v, bias = u[neuron], v[neuron], drive[neuron]
+        input_sum = np.int32(arriving[neuron] << dynamics.WEIGHT_SHIFT)
+        counter = np.int32(refractory[neuron])
+        active = np.int32(active + np.int32((before_u != 0) | (before_v != 0) | (input_sum != 0) | (bias != 0)))
+        new_u = _current(before_u, input_sum, current_retain)
+        new_v = _membrane(before_v, new_u, bias, membrane_retain, lowest, highest)
+        wrapped = np.int32(wrapped + np.int32(_wraps(before_u, input_sum, current_retain)))
+        clipped = _saturates(before_v, new_u, bias, membrane_retain, lowest, highest)
+        saturated = np.int32(saturated + np.int32(clipped))
+        new_v = _held_at_reset(new_v, counter)
+        fired = _fires(new_v, threshold[neuron])
+        u[neuron] = new_u
+        v[neuron] = _after_spike(fired, new_v)
+        refractory[neuron] = _refractory_after(fired, counter, period)
+        arriving[neuron] = 0
+        spiked[neuron] = fired
+    return np.int64(active), np.int64(wrapped), np.int64(saturated)
+
+
 @njit
-def _update(
+def _wide_tick(
     u: Any,
     v: Any,
     refractory: Any,
@@ -141,55 +187,96 @@ def _update(
 
 
 @njit
-def advance(
-    first_tick: int,
-    last_tick: int,
-    reset_period: int,
-    inputs: int,
-    input_start: Any,
-    input_source: Any,
+def _update(
     u: Any,
     v: Any,
     refractory: Any,
     arriving: Any,
-    segments: Segments,
+    noise: Any,
+    drive: Any,
     threshold: Any,
-    bias: Any,
+    segments: Segments,
+    segment: int,
+    spiked: Any,
+) -> tuple[int, int, int]:
+    """One tick of a block of one segment, in 32 bits where its input is small."""
+    current_retain, membrane_retain = segments.current_retain[segment], segments.membrane_retain[segment]
+    period = segments.refractory[segment]
+    lowest, highest = segments.lowest[segment], segments.highest[segment]
+    if segments.noise_target[segment] > 0 or not within(arriving, _CALM_BITS):
+        return _wide_tick(
+            u,
+            v,
+            refractory,
+            arriving,
+            noise,
+            drive,
+            threshold,
+            current_retain,
+            membrane_retain,
+            period,
+            lowest,
+            highest,
+            spiked,
+        )
+    return _calm_tick(
+        u,
+        v,
+        refractory,
+        arriving,
+        drive,
+        threshold,
+        np.int32(current_retain),
+        np.int32(membrane_retain),
+        np.int32(period),
+        np.int32(lowest),
+        np.int32(highest),
+        spiked,
+    )
+
+
+@njit
+def advance(
+    first_tick: int,
+    last_tick: int,
+    reset_period: int,
+    input_start: Any,
+    input_source: Any,
+    fixed: Fixed,
+    state: State,
     synapses: Deliveries,
-    noise_key: Any,
-    seed: int,
-    spike_tick: Any,
-    spike_source: Any,
+    sizes: Any,
+    team: Team,
     active: Any,
-    wrapped: Any,
-    saturated: Any,
+    events: Any,
     probe: Any,
-    probe_u: Any,
-    probe_v: Any,
-) -> tuple[int, int]:
-    """Run ticks ``first_tick..last_tick-1``; stops early when the spike buffer could overflow.
+    probe_column: Any,
+    probed: Any,
+) -> int:
+    """Run ticks ``first_tick..last_tick-1`` of one shard; stops early, with all others, when a spike buffer could overflow.
 
     Args:
         reset_period: state is cleared whenever ``tick % reset_period == 0``.
         input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
-        spike_tick, spike_source: int32 buffers for spikes of neurons (external spikes are not recorded here).
-        active: (ticks, cores) int32, neurons not at rest.
-        wrapped, saturated: (cores,) int64, range events, added to.
-        probe: neuron numbers recorded into ``probe_u``/``probe_v`` (ticks, probes).
+        sizes: int64 (members,) neurons of every shard.
+        active: (ticks or 1, cores) int32, neurons not at rest, added to.
+        events: (2, cores) int64, wraps and saturations, added to.
+        probe, probe_column: neurons recorded into ``probed`` (states, ticks, columns), and where.
 
     Returns:
-        ``(next tick, number of spikes written)``.
+        the next tick.
     """
+    u, v, refractory, arriving = state.u, state.v, state.refractory, state.arriving
+    segments, threshold, bias = fixed.segments, fixed.threshold, fixed.bias
     neurons = u.shape[0]
     slots = arriving.shape[0]
     spiked = flags(neurons)
     drive = np.zeros(neurons, np.int32)
     noise = np.zeros(neurons, np.int32)
-    written = 0
     for tick in range(first_tick, last_tick):
-        if written + neurons > spike_tick.shape[0]:
-            return tick, written
         row = tick - first_tick
+        if not has_room(team, row, sizes):
+            return tick
         local_tick = tick % reset_period
         if local_tick == 0:
             u[:] = 0
@@ -197,8 +284,8 @@ def advance(
             refractory[:] = 0
             arriving[:, :] = 0
         slot = tick % slots
-        external = input_source[input_start[row] : input_start[row + 1]]
-        deliver(external, external.shape[0], slot, arriving, synapses)
+        active_row = min(row, active.shape[0] - 1)
+        deliver(input_source, input_start[row], input_start[row + 1], slot, arriving, synapses)
         for segment in range(segments.first.shape[0]):
             first = segments.first[segment]
             last = segments.last[segment]
@@ -206,115 +293,30 @@ def advance(
                 drive[first:last] = 0
                 noise[first:last] = 0
             elif segments.noise_target[segment] > 0:
-                _drive_with_noise(drive, noise, bias, segments, segment, noise_key, seed, tick)
+                _drive_with_noise(drive, noise, bias, segments, segment, fixed.noise_key, fixed.seed, tick)
             elif local_tick == segments.bias_start[segment] or row == 0:
                 drive[first:last] = bias[first:last]
             core = segments.core[segment]
-            busy, wraps, clips = _update(
-                u[first:last],
-                v[first:last],
-                refractory[first:last],
-                arriving[slot, first:last],
-                noise[first:last],
-                drive[first:last],
-                threshold[first:last],
-                segments.current_retain[segment],
-                segments.membrane_retain[segment],
-                segments.refractory[segment],
-                segments.lowest[segment],
-                segments.highest[segment],
-                spiked[first:last],
-            )
-            active[row, core] += busy
-            wrapped[core] += wraps
-            saturated[core] += clips
+            for begin in range(first, last, _BLOCK):
+                end = min(begin + _BLOCK, last)
+                busy, wraps, clips = _update(
+                    u[begin:end],
+                    v[begin:end],
+                    refractory[begin:end],
+                    arriving[slot, begin:end],
+                    noise[begin:end],
+                    drive[begin:end],
+                    threshold[begin:end],
+                    segments,
+                    segment,
+                    spiked[begin:end],
+                )
+                active[active_row, core] += busy
+                events[0, core] += wraps
+                events[1, core] += clips
         for index in range(probe.shape[0]):
-            probe_u[row, index] = u[probe[index]]
-            probe_v[row, index] = v[probe[index]]
-        fired = collect_spikes(spiked, neurons, inputs, spike_source, written)
-        spike_tick[written : written + fired] = tick
-        deliver(spike_source[written:], fired, (tick + 1) % slots, arriving, synapses)
-        written += fired
-    return last_tick, written
-
-
-class LoihiEngine:
-    """A loaded program with its state, as the clock drives it."""
-
-    def __init__(self, program: CompiledProgram):
-        self.program = program
-        self.state = initial_state(program)
-        self._spike_tick = np.empty(max(1 << 20, program.neurons), np.int32)
-        self._spike_source = np.empty_like(self._spike_tick)
-
-    @property
-    def neurons(self) -> int:
-        return self.program.neurons
-
-    @property
-    def cores(self) -> int:
-        return self.program.cores
-
-    def advance(
-        self,
-        first_tick: int,
-        last_tick: int,
-        reset_period: int,
-        input_start: Int64,
-        input_source: NDArray[np.int32],
-        probe: Int64,
-    ) -> Chunk:
-        """Run ticks ``first_tick..last_tick-1`` or until the spike buffer is full."""
-        program, state = self.program, self.state
-        ticks = last_tick - first_tick
-        active = np.zeros((ticks, max(program.cores, 1)), np.int32)
-        wrapped = np.zeros(max(program.cores, 1), np.int64)
-        saturated = np.zeros(max(program.cores, 1), np.int64)
-        probe_u = np.empty((ticks, probe.shape[0]), np.int32)
-        probe_v = np.empty((ticks, probe.shape[0]), np.int32)
-        reached, spikes = advance(
-            first_tick,
-            last_tick,
-            reset_period,
-            program.inputs,
-            input_start,
-            input_source,
-            state.u,
-            state.v,
-            state.refractory,
-            state.arriving,
-            program.segments,
-            program.threshold,
-            program.bias,
-            program.synapses,
-            program.noise_key,
-            program.seed,
-            self._spike_tick,
-            self._spike_source,
-            active,
-            wrapped,
-            saturated,
-            probe,
-            probe_u,
-            probe_v,
-        )
-        done = reached - first_tick
-        return Chunk(
-            first_tick=first_tick,
-            last_tick=reached,
-            input_start=input_start[: done + 1],
-            input_source=input_source[: int(input_start[done])],
-            spike_tick=self._spike_tick[:spikes].copy(),
-            spike_source=self._spike_source[:spikes].copy(),
-            active=active[:done],
-            range_events={"wraps": wrapped, "saturations": saturated},
-            probes={"u": probe_u[:done], "v": probe_v[:done]},
-        )
-
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Copies of the whole state; noise depends on seed and tick alone."""
-        return {name: array.copy() for name, array in vars(self.state).items()}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
-        restore_into(vars(self.state), arrays, "engine")
+            probed[0, row, probe_column[index]] = u[probe[index]]
+            probed[1, row, probe_column[index]] = v[probe[index]]
+        share_spikes(team, row, spiked, neurons, fixed.first_source)
+        deliver_shared(team, row, (tick + 1) % slots, arriving, synapses)
+    return last_tick

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists, build_deliveries
+from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists
+from neuroemu.emulator.sharded import Shard, ShardedEngine, cut, deliveries
 from neuroemu.families.loihi import dynamics
-from neuroemu.families.loihi.core import CompiledProgram, Segments
+from neuroemu.families.loihi.core import EVENTS, PROBES, Fixed, Segments, advance, initial_state
 from neuroemu.families.loihi.image import CoreImage, ProgramImage, SynapseFormat, SynapseSection
 
 Int64 = NDArray[np.int64]
@@ -18,34 +20,68 @@ Int64 = NDArray[np.int64]
 _NOISE_TARGETS = {"current": 1, "membrane": 2}
 
 
-def load_program(image: ProgramImage) -> tuple[CompiledProgram, Links, SynapseLists]:
+@dataclass(frozen=True)
+class Loaded:
+    """A program cut into shards, ready to run."""
+
+    inputs: int
+    cores: int
+    shards: tuple[Shard, ...]
+
+    def engine(self, per_tick: bool = True) -> ShardedEngine:
+        """A chip that runs it; ``per_tick`` keeps the activity of every tick."""
+        return ShardedEngine(advance, self.shards, self.cores, EVENTS, PROBES, per_tick)
+
+
+def load_program(image: ProgramImage, threads: int = 1) -> tuple[Loaded, Links, SynapseLists]:
     """Build the running form of ``image``; linear in its size."""
     core_start = np.concatenate([[0], np.cumsum([core.compartments for core in image.cores])]).astype(np.int64)
     memory, first_list = _synapse_memory(image.cores)
     links = _links(image, core_start, first_list)
     inputs = int(image.host.route_start.shape[0] - 1)
-    neurons = int(core_start[-1])
     max_delay = int(max(memory.delay.max(initial=0), 0))
     thresholds = [core.thresholds[core.threshold_of_compartment].astype(np.int64) for core in image.cores]
     biases = [
         np.left_shift(core.bias_mantissa.astype(np.int64), core.bias_exponent.astype(np.int64)) for core in image.cores
     ]
-    program = CompiledProgram(
-        sources=inputs + neurons,
-        inputs=inputs,
-        neurons=neurons,
-        cores=len(image.cores),
-        max_delay=max_delay,
+    whole = Fixed(
+        first_source=inputs,
         segments=_segments(image.cores, core_start),
         threshold=(_joined(thresholds) << dynamics.THRESHOLD_SHIFT).astype(np.int32),
         bias=_joined(biases).astype(np.int32),
-        synapses=build_deliveries(links, memory, neurons),
         noise_key=_joined(
             [np.arange(core.compartments, dtype=np.int64) + (core.core << 16) for core in image.cores]
         ).astype(np.uint64),
         seed=image.seed,
     )
-    return program, links, memory
+    bounds = cut(links, memory, int(core_start[-1]), threads)
+    shards = []
+    for (first, last), synapses in zip(bounds, deliveries(links, memory, bounds), strict=True):
+        first_core = int(np.searchsorted(core_start, first, side="right")) - 1
+        last_core = int(np.searchsorted(core_start, last, side="left"))
+        fixed = _clipped(whole, first, last, first_core)
+        shards.append(
+            Shard(first, last, first_core, last_core, fixed, initial_state(last - first, max_delay), synapses)
+        )
+    return Loaded(inputs, len(image.cores), tuple(shards)), links, memory
+
+
+def _clipped(whole: Fixed, first: int, last: int, first_core: int) -> Fixed:
+    """What belongs to one shard, counted from its first neuron and core."""
+    inside = (whole.segments.first < last) & (whole.segments.last > first)
+    chosen = Segments(*(column[inside] for column in whole.segments))
+    return Fixed(
+        first_source=whole.first_source + first,
+        segments=chosen._replace(
+            first=np.maximum(chosen.first, first) - first,
+            last=np.minimum(chosen.last, last) - first,
+            core=chosen.core - first_core,
+        ),
+        threshold=whole.threshold[first:last],
+        bias=whole.bias[first:last],
+        noise_key=whole.noise_key[first:last],
+        seed=whole.seed,
+    )
 
 
 def weights_on_chip(mantissa: NDArray[np.int16], synapse_format: SynapseFormat) -> NDArray[np.int32]:
@@ -123,7 +159,7 @@ def _synapse_memory(cores: tuple[CoreImage, ...]) -> tuple[SynapseLists, list[In
     memory = SynapseLists(
         list_start=np.concatenate(starts),
         list_class=np.concatenate([*classes, np.zeros(0, np.uint8)]),
-        index=_joined(indices),
+        index=_joined(indices).astype(np.int32),
         weight=np.concatenate([*weights, np.zeros(0, np.int16)]),
         delay=np.concatenate([*delays, np.zeros(0, np.uint8)]),
     )

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
 from neuroemu.families.loihi import dynamics
-from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.image import (
     CompartmentProfile,
     CoreImage,
@@ -232,17 +231,18 @@ def run_recorded(
     program: ProgramImage, lines: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], int]:
     """Pack, unpack, load and run; returns u, v, spikes (neurons, ticks) and the number of synaptic events."""
-    compiled, links, memory = load_program(unpack(pack(program)))
+    loaded, links, memory = load_program(unpack(pack(program)))
+    engine = loaded.engine()
     source, tick = np.nonzero(lines)
     order = np.lexsort((source, tick))
     stimulus = Stimulus(tick[order].astype(np.int64), source[order].astype(np.int32))
     ticks = lines.shape[1]
-    neurons = compiled.neurons
-    recording = run_ticks(LoihiEngine(compiled), stimulus, ticks, probe=np.arange(neurons))
+    neurons = engine.neurons
+    recording = run_ticks(engine, stimulus, ticks, probe=np.arange(neurons))
     spikes = np.zeros((neurons, ticks), np.uint8)
-    spikes[recording.spike_source - compiled.inputs, recording.spike_tick] = 1
+    spikes[recording.spike_source - loaded.inputs, recording.spike_tick] = 1
     fired = np.bincount(
-        np.concatenate([stimulus.source, recording.spike_source]).astype(np.int64), minlength=compiled.sources
+        np.concatenate([stimulus.source, recording.spike_source]).astype(np.int64), minlength=links.sources
     )
     lengths = np.diff(memory.list_start)[links.synapse_list]
     events = int((fired.repeat(np.diff(links.link_start)) * lengths).sum())

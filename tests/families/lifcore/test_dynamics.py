@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroemu.emulator.delivery import Links, SynapseLists, build_deliveries
+from neuroemu.emulator.delivery import Links, SynapseLists
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
 from neuroemu.families.lifcore import dynamics
-from neuroemu.families.lifcore.core import CompiledProgram, LifcoreEngine, Segments
+from neuroemu.families.lifcore.core import Segments
+from neuroemu.families.lifcore.load import assemble
 from tests.families.loihi.words import Truth, Word
 
 REGISTERS = {
@@ -129,31 +130,25 @@ def test_the_compiled_tick_equals_the_rules(cases: list[dict[str, int]], seed: i
         last=number + 1,
         core=zeros,
         bias_start=zeros,
+        room=zeros,
         **{name: np.array([case[name] for case in cases], np.int64) for name in names},
     )
     lists = SynapseLists(
         list_start=np.array([0, count] + [count] * count, np.int64),
         list_class=np.zeros(count + 1, np.uint8),
-        index=number,
+        index=number.astype(np.int32),
         weight=weights,
         delay=np.ones(count, np.uint8),
     )
     every = np.arange(count + 2, dtype=np.int64)
     links = Links(every, np.zeros(count + 1, np.int64), every[:-1], np.zeros(count + 1, np.int64))
-    program = CompiledProgram(
-        inputs=1,
-        neurons=count,
-        cores=1,
-        max_delay=1,
-        segments=segments,
-        threshold=np.array([case["threshold"] for case in cases], np.int32),
-        bias=np.array([case["bias"] for case in cases], np.int32),
-        initial=np.array([case["v"] for case in cases], np.int32),
-        synapses=build_deliveries(links, lists, count),
+    threshold, bias, initial = (
+        np.array([case[name] for case in cases], np.int32) for name in ("threshold", "bias", "v")
     )
+    program = assemble(1, links, lists, segments, threshold, bias, initial, np.array([0, count], np.int64))
     input_tick = np.flatnonzero(rng.random(12) < 0.5)
     stimulus = Stimulus(input_tick.astype(np.int64), np.zeros(input_tick.size, np.int32))
-    recording = run_ticks(LifcoreEngine(program), stimulus, 12, probe=number)
+    recording = run_ticks(program.engine(), stimulus, 12, probe=number)
     for neuron, case in enumerate(cases):
         u, v, counter = 0, case["v"], 0
         registers = {name: case[name] for name in names} | {"threshold": case["threshold"]}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import NEVER, Recording, run_ticks
+from neuroemu.emulator.sharded import ShardedEngine
 from neuroemu.families.loihi import dynamics
-from neuroemu.families.loihi.core import LoihiEngine
 from neuroemu.families.loihi.image import (
     MIXED,
     CompartmentProfile,
@@ -128,9 +128,9 @@ def program(*cores: Core, host: list[tuple[int, int, int, int]] | None = None, i
     return image
 
 
-def booted(image: ProgramImage) -> LoihiEngine:
+def booted(image: ProgramImage, threads: int = 1) -> ShardedEngine:
     """The engine of a program that went through the letterbox."""
-    return LoihiEngine(load_program(unpack(pack(image)))[0])
+    return load_program(unpack(pack(image)), threads)[0].engine()
 
 
 def stimulus(spikes: list[tuple[int, int]]) -> Stimulus:
@@ -140,12 +140,12 @@ def stimulus(spikes: list[tuple[int, int]]) -> Stimulus:
 
 
 def run(
-    engine: LoihiEngine, ticks: int, spikes: list[tuple[int, int]] | None = None, period: int = NEVER
+    engine: ShardedEngine, ticks: int, spikes: list[tuple[int, int]] | None = None, period: int = NEVER
 ) -> tuple[list[tuple[int, int]], Recording]:
     """Spikes as (tick, neuron), and the recording with every neuron probed."""
     probe = np.arange(engine.neurons)
     recording = run_ticks(engine, stimulus(spikes or []), ticks, reset_period=period, probe=probe)
-    neurons = recording.spike_source.astype(np.int64) - engine.program.inputs
+    neurons = recording.spike_source.astype(np.int64) - engine.shards[0].fixed.first_source
     return list(zip(recording.spike_tick.tolist(), neurons.tolist(), strict=True)), recording
 
 

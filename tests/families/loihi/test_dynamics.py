@@ -267,7 +267,7 @@ def test_the_compiled_tick_equals_the_rules(neurons: list[dict[str, int]], regis
     bounds = (registers["vmin"], registers["vmax"])
     core = Core(len(neurons), profile, registers["threshold"], bias, bounds=bounds)
     engine = booted(program(core))
-    state = engine.state
+    state = engine.shards[0].state
     for name, column in (("u", state.u), ("v", state.v), ("refractory", state.refractory)):
         column[:] = [neuron[name] for neuron in neurons]
     state.arriving[1] = [neuron["arriving"] for neuron in neurons]

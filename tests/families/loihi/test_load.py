@@ -38,7 +38,7 @@ def test_neighbours_of_equal_registers_share_a_segment() -> None:
         profile_of_compartment=np.array([0, 0, 1, 1, 1, 0], np.uint8),
         bias_start_tick=np.array([0, 0, 0, 2, 2, 2], np.uint16),
     )
-    segments = load_program(replace(program(Core(2)), cores=(Core(2).image(1), core)))[0].segments
+    segments = load_program(replace(program(Core(2)), cores=(Core(2).image(1), core)))[0].shards[0].fixed.segments
     assert segments.first.tolist() == [0, 2, 4, 5, 7]
     assert segments.last.tolist() == [2, 4, 5, 7, 8]
     assert segments.core.tolist() == [0, 1, 1, 1, 1]
@@ -51,7 +51,7 @@ def test_neighbours_of_equal_registers_share_a_segment() -> None:
 def test_registers_become_the_numbers_of_the_equations() -> None:
     core = Core(2, threshold=7, bias=(-3, 4), bounds=(5, 2), noise=(9, -1, "membrane"))
     core.profile = replace(core.profile, noise_enable=True)
-    compiled = load_program(program(core))[0]
+    compiled = load_program(program(core))[0].shards[0].fixed
     assert compiled.threshold.tolist() == [7 << 6] * 2
     assert compiled.bias.tolist() == [-48] * 2
     segments = compiled.segments
@@ -60,7 +60,7 @@ def test_registers_become_the_numbers_of_the_equations() -> None:
 
 
 def test_noise_of_a_compartment_depends_on_its_place_on_the_chip() -> None:
-    keys = load_program(program(Core(2), Core(3)))[0].noise_key.tolist()
+    keys = load_program(program(Core(2), Core(3)))[0].shards[0].fixed.noise_key.tolist()
     assert len(set(keys)) == 5
 
 
@@ -69,17 +69,15 @@ def test_structure_survives_the_letterbox() -> None:
     core = Core(4, sections=[dense([[2, 4, 6, 8]]), listed([[(0, 2, 9), (1, 4, 0), (3, 6, 9)]])])
     core.sections.append(listed([[(0, 2, 0), (1, 4, 0), (3, 6, 0)]], kind="shared_kernel"))
     core.axons = [(0, 0, 1, 0), (1, 0, 1, 0), (2, 0, 1, 0)]
-    compiled, _, memory = load_program(program(core, host=[(0, 0, axon, 0) for axon in range(3)], inputs=1))
+    loaded, _, memory = load_program(program(core, host=[(0, 0, axon, 0) for axon in range(3)], inputs=1))
     assert [SYNAPSE_CLASSES[number] for number in memory.list_class] == ["dense", "sparse", "shared_kernel"]
-    synapses = compiled.synapses
-    assert synapses.row_delay.tolist() == [0, 9]
-    assert (synapses.word & np.uint32((1 << synapses.target_bits) - 1)).tolist() == [1, 0, 3]
-    assert (synapses.word >> np.uint32(synapses.target_bits)).tolist() == [4, 2, 6]
-    lists = synapses.link_list.tolist()
-    assert lists == [0, 2]
-    starts = synapses.run_start
-    assert [int(starts[number + 1] - starts[number]) for number in lists] == [1, 2]
-    assert compiled.max_delay == 9
+    synapses = loaded.shards[0].synapses
+    weight = 1 << synapses.target_bits
+    assert synapses.word.tolist() == [1, 0, 1 + 4 * weight, 2, 9, 0 + 2 * weight, 3 + 6 * weight]
+    assert synapses.link[:, :2].tolist() == [[0, 1], [1, 3]]
+    assert synapses.run.tolist() == [[0, 4, 0], [0, 2, 4], [3, 1, 6]]
+    assert synapses.short_weight.tolist() == [2, 4, 6, 8, 2, 4, 6]
+    assert loaded.shards[0].state.arriving.shape == (11, 4)
 
 
 def test_links_lead_from_every_source_to_its_lists() -> None:
@@ -95,7 +93,7 @@ def test_links_lead_from_every_source_to_its_lists() -> None:
 
 
 def test_a_program_without_cores_has_no_neurons() -> None:
-    compiled, links, memory = load_program(program(inputs=2))
-    assert (compiled.neurons, compiled.sources, compiled.cores) == (0, 2, 0)
+    loaded, links, memory = load_program(program(inputs=2))
+    assert (loaded.engine().neurons, links.sources, loaded.cores) == (0, 2, 0)
     assert links.link_start.tolist() == [0, 0, 0]
     assert memory.weight.size == 0
