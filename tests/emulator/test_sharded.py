@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neuroemu.bench import brunel_network, layered_network, random_network
+from neuroemu.bench.networks import brunel_network, layered_network, random_network
 from neuroemu.emulator import sharded
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
