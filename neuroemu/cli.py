@@ -310,6 +310,14 @@ def bench(
         ),
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs per network; the median counts.")] = 5,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Run these simulators as well, in turn: brian2, nest, sanafe.")
+    ] = None,
+    peer_python: Annotated[
+        list[str] | None,
+        typer.Option("--peer-python", metavar="PEER=PYTHON", help="Interpreter that has the peer (repeatable)."),
+    ] = None,
+    peer_timeout: Annotated[float, typer.Option("--peer-timeout", help="Seconds after which a peer is stopped.")] = 900,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -317,17 +325,21 @@ def bench(
     from rich.console import Console
 
     from neuroemu.bench.measure import Setting
-    from neuroemu.bench.suite import HEADING, as_row, bench
+    from neuroemu.bench.peers import interpreters
+    from neuroemu.bench.suite import HEADING, Against, as_rows, bench
     from neuroemu.bench.suite import as_json as to_json
 
+    peers = [name.strip() for name in (against or "").split(",") if name.strip()]
+    pythons = interpreters(peers, peer_python or [])
     if not as_json:
         typer.echo(HEADING)
     with Console(stderr=True, quiet=quiet).status("") as status:
         bench(
             networks or ["rand_1k"],
             Setting(repeat),
-            lambda result: typer.echo(to_json(result) if as_json else as_row(result)),
+            lambda result: typer.echo(to_json(result) if as_json else as_rows(result)),
             status.update,
+            Against(pythons, peer_timeout),
         )
 
 

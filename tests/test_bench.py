@@ -13,6 +13,10 @@ import pytest
 
 from neuroemu.bench.child import measure_apart
 from neuroemu.bench.files import read_network, write_network
+from neuroemu.bench.limit import _scatter_pairs as scatter_pairs
+from neuroemu.bench.limit import _scatter_words as scatter_words
+from neuroemu.bench.limit import _words as arranged_words
+from neuroemu.bench.limit import limit_of
 from neuroemu.bench.measure import Measured, Setting, measure
 from neuroemu.bench.networks import (
     ARRAYS,
@@ -23,7 +27,8 @@ from neuroemu.bench.networks import (
     network_named,
     random_network,
 )
-from neuroemu.bench.suite import bench
+from neuroemu.bench.peers import PEERS, interpreters, run_peer
+from neuroemu.bench.suite import Against, as_json, as_rows, bench
 from neuroemu.bench.workloads import from_arrays
 from neuroemu.cli import main
 from neuroemu.errors import BadInput
@@ -110,7 +115,7 @@ def test_a_named_network_sends_its_recorded_spikes(name: str) -> None:
     "net",
     [
         random_network(100, 60, fan_out=20),
-        layered_network(20, (40, 30, 20, 5)),
+        layered_network(40, (300, 60, 40, 10)),
         brunel_network(100, 80),
         microcircuit(0.002, 60),
     ],
@@ -119,6 +124,7 @@ def test_a_named_network_sends_its_recorded_spikes(name: str) -> None:
 def test_the_engine_sends_the_spikes_that_the_rules_give(net: dict[str, Any]) -> None:
     folded = 1469598103934665603
     spikes = plain_run(net)
+    assert spikes
     for _, source in spikes:
         folded = (folded ^ source) * 1099511628211 % (1 << 64)
     result = measured(net)
@@ -186,3 +192,125 @@ def test_a_file_that_contradicts_itself_is_refused(key: str, value: Any, told: s
         bench([str(tmp_path / "bad.npz"), "no_such"], ONCE, lambda result: None)
     assert [finding.code for finding in caught.value.findings] == ["NE7102", "NE7101"]
     assert told in caught.value.findings[0].message
+
+
+# ---------------------------------------------------------------------------- the physical limit
+
+
+def test_the_limit_counts_every_event_once_whatever_its_layout() -> None:
+    for net in (random_network(100, 60, fan_out=20), layered_network(40, (300, 60, 40, 10)), microcircuit(0.002, 60)):
+        result = measured(net)
+        spikes = np.array(plain_run(net))
+        limit = limit_of(net, spikes[:, 0].astype(np.int32), spikes[:, 1])
+        assert limit.scatter_events + limit.run_events == result.synaptic_events
+        assert limit.updates == net["n"] * net["ticks"]
+
+
+def test_rows_of_neighbouring_targets_count_as_runs_and_the_rest_as_scattered() -> None:
+    nobody = np.zeros(0, np.int32), np.zeros(0, np.int64)
+    assert limit_of(layered_network(20, (40, 30, 20, 5)), *nobody).scatter_events == 0
+    assert limit_of(random_network(100, 60, fan_out=20), *nobody).run_events == 0
+
+
+@pytest.mark.parametrize("big", [0, 30_000])
+def test_the_bare_loop_adds_the_weights_of_the_network(big: int) -> None:
+    """Weights too large for the packed word take the second layout."""
+    rng = np.random.default_rng(0)
+    net = microcircuit(0.002, 60)
+    net["weights"] = np.where(rng.random(net["weights"].size) < 0.1, big, net["weights"] // 8).astype(np.int16)
+    net["n"], bits = net["n"] + (1 << 17 if big else 0), 18 if big else 8
+    words = arranged_words(net, np.ones(net["indptr"].size - 1, np.bool_))
+    assert words.target_bits == (0 if big else bits)
+    neurons = int(net["n"])
+    slots = int(net["delays"].max()) + 1
+    added = np.zeros(slots * neurons, np.int32)
+    sources = np.arange(net["indptr"].size - 1, dtype=np.uint64)
+    loop = scatter_pairs if big else scatter_words
+    loop(np.zeros(sources.size, np.int64), sources, words, added, slots, neurons)
+    wanted = np.zeros((slots, neurons), np.int64)
+    np.add.at(wanted, (net["delays"].astype(np.int64) - int(net["delays"].min()), net["indices"]), net["weights"])
+    assert np.array_equal(added.reshape(slots, neurons), wanted)
+
+
+# ---------------------------------------------------------------------------- peers
+
+
+def stand_in(folder: Path, script: str) -> str:
+    """An interpreter that has every peer and runs ``script`` instead of a runner."""
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\n{script}\n', encoding="utf-8")
+    python.chmod(0o755)
+    return str(python)
+
+
+SIZES = {"synapses": 1000, "longest_delay": 1}
+TOLD = {
+    "version": "1",
+    "spikes": 7,
+    "synaptic_events": 700,
+    "cpu_s": 0.5,
+    "wall_s": 0.6,
+    "build_s": 1,
+    "peak_rss_mb": 9,
+}
+
+
+def test_a_peer_is_run_with_the_interpreter_that_is_named_for_it(tmp_path: Path) -> None:
+    python = stand_in(tmp_path, f'echo "some banner"; echo "$0 $2" > {tmp_path}/seen; echo \'{json.dumps(TOLD)}\'')
+    found = interpreters(["nest"], [f"nest={python}"])
+    run = run_peer(PEERS["nest"], found["nest"], tmp_path / "net.npz", SIZES, 1, 60)
+    assert (run.spikes, run.events_per_cpu_s, run.failed) == (7, 1400, "")
+    assert (tmp_path / "seen").read_text().split() == [python, str(tmp_path / "net.npz")]
+
+
+def test_a_variable_names_the_interpreter_of_a_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = stand_in(tmp_path, "exit 0")
+    monkeypatch.setenv("NEUROEMU_PEER_BRIAN2", python)
+    assert interpreters(["brian2"], []) == {"brian2": python}
+
+
+def test_a_missing_peer_is_named_with_its_pins(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        interpreters(["brian2", "sanafe"], [f"brian2={tmp_path}/none", f"sanafe={tmp_path}/none"])
+    assert [finding.code for finding in caught.value.findings] == ["NE7105", "NE7105"]
+    assert "brian2==2.9.0 cython==3.3.1 numpy==2.2.6" in caught.value.findings[0].fixes[0]
+
+
+@pytest.mark.parametrize(("names", "given"), [(["neuron"], []), ([], ["nest"]), ([], ["neuron=/bin/python"])])
+def test_an_unknown_peer_is_refused(names: list[str], given: list[str]) -> None:
+    with pytest.raises(BadInput, match="NE7104"):
+        interpreters(names, given)
+
+
+@pytest.mark.parametrize(
+    ("script", "sizes", "told"),
+    [
+        ("echo boom >&2; exit 3", SIZES, "exit code 3: boom"),
+        ("exit 0", SIZES, "exit code 0: no message"),
+        ("sleep 9", SIZES, "stopped after 0 s"),
+        ("exit 0", {"synapses": 1000, "longest_delay": 2}, "delays beyond 1 ticks"),
+        ("exit 0", {"synapses": 1 << 50, "longest_delay": 1}, "needs about"),
+    ],
+)
+def test_a_peer_that_cannot_run_a_network_says_why(
+    script: str, sizes: dict[str, int], told: str, tmp_path: Path
+) -> None:
+    run = run_peer(PEERS["sanafe"], stand_in(tmp_path, script), tmp_path / "net.npz", sizes, 1, 0.4)
+    assert told in run.failed
+    assert run.events_per_cpu_s is None
+
+
+def test_ratios_to_peers_stand_in_the_table_and_in_json(tmp_path: Path) -> None:
+    python = stand_in(tmp_path, f"echo '{json.dumps(TOLD)}'")
+    against = Against({"nest": python, "sanafe": str(tmp_path / "none")})
+    np.savez(tmp_path / "own.npz", **random_network(50, 20, fan_out=5))
+    (result,) = bench([str(tmp_path / "own.npz")], ONCE, lambda result: None, against=against)
+    assert json.loads(as_json(result))["peers"]["nest"]["ratio"] == result.events_per_cpu_s / 1400
+    assert result.peers["sanafe"].failed
+    assert [line.split()[0] for line in as_rows(result).splitlines()] == ["own", "nest", "sanafe"]
+
+
+def test_the_published_pins_are_those_of_the_runners() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert [peer.name for peer in PEERS.values() if peer.pins not in page] == []
+    assert [peer.name for peer in PEERS.values() if not peer.runner.is_file()] == []

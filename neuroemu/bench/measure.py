@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroemu.bench.limit import limit_of
 from neuroemu.bench.workloads import Workload, workload
 from neuroemu.cost.estimate import CostReport
 from neuroemu.emulator.compiled import needs_compilation, njit
@@ -40,6 +41,15 @@ class Measured:
     """One network's figures; times are medians over the repeated runs, compilation and building left out.
 
     ``cpu_s`` and ``wall_s`` contain the ticks, all counters that follow from spikes, and the energy estimate.
+
+    Attributes:
+        peak_rss_mb: largest memory from building to the last run; ``run_rss_mb`` that of the emulator while running.
+        spikes: of neurons.
+        build_cpu_s: from arrays to the program; ``load_cpu_s`` from the program to the booted emulator.
+        energy_j: of the chip under its default cost set.
+        real_time_factor: wall seconds per biological second, where a tick stands for a time.
+        fraction_of_limit: CPU seconds of the bare loops of ``limit.py`` per CPU second of the run; ``limit`` their rates.
+        peers: what other simulators did with the network, by name.
     """
 
     net: str
@@ -60,6 +70,8 @@ class Measured:
     run_rss_mb: float | None
     energy_j: float | None
     real_time_factor: float | None
+    fraction_of_limit: float
+    limit: dict[str, float | None]
     peers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,11 +117,15 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
         with timed() as run:
             recording, costs = _run(family, fresh, work.stimulus, work.ticks)
         times.append((run.cpu_s, run.wall_s))
-        hashes.add(raster_hash(network_spikes(booted, recording)[1]))
+        spike_tick, spike_source = network_spikes(booted, recording)
+        hashes.add(raster_hash(spike_source))
     if len(hashes) != 1:
         raise RuntimeError(f"{work.name}: repeated runs differ: {sorted(hashes)}")
     cpu_s, wall_s = (statistics.median(column) for column in zip(*times, strict=True))
     events = costs.counters["synaptic_events"]
+    peak_rss_mb, run_rss_mb = _memory_mb("VmHWM"), _memory_mb("VmRSS")
+    tell(f"{work.name}: physical limit")
+    limit = limit_of(work.arrays(), spike_tick, spike_source)
     return Measured(
         net=work.name,
         neurons=work.neurons,
@@ -119,16 +135,18 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
         cpu_s=cpu_s,
         wall_s=wall_s,
         events_per_cpu_s=events / max(cpu_s, 1e-9),
-        peak_rss_mb=_memory_mb("VmHWM"),
+        peak_rss_mb=peak_rss_mb,
         raster_hash=hashes.pop(),
         threads=1,
         chip=chip,
         spikes=recording.spike_source.shape[0],
         build_cpu_s=work.build_cpu_s,
         load_cpu_s=load.cpu_s,
-        run_rss_mb=_memory_mb("VmRSS"),
+        run_rss_mb=run_rss_mb,
         energy_j=costs.sets[0].energy.value if costs.sets else None,
         real_time_factor=wall_s / (work.ticks * work.tick_s) if work.tick_s else None,
+        fraction_of_limit=limit.total_s / max(cpu_s, 1e-9),
+        limit=limit.to_dict(),
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuroemu.bench.files import problems_of, read_network
-from neuroemu.bench.networks import NETWORKS, network_named
+from neuroemu.bench.networks import NETWORKS, Net, network_named
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.errors import Finding
 from neuroemu.families.lifcore import dynamics
@@ -36,6 +36,7 @@ class Workload:
         synapses: as the network counts them, whatever the chip's memories hold.
         tick_s: biological time of a tick; None where a tick stands for nothing.
         build_cpu_s: CPU seconds from the arrays to the program.
+        arrays: gives the network's arrays again, for the physical limit.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Workload:
     program: Program
     stimulus: Stimulus
     build_cpu_s: float
+    arrays: Callable[[], Net]
 
 
 def unknown(name: str) -> list[Finding]:
@@ -61,16 +63,17 @@ def unknown(name: str) -> list[Finding]:
 
 def workload(name: str, chip: str) -> Workload:
     """The benchmark called ``name`` (see :func:`unknown`), compiled for ``chip``; the Loihi benchmark brings its own."""
-    return from_arrays(arrays_of(name), Path(name).stem if name.endswith(".npz") else name, chip)
+    stem = Path(name).stem if name.endswith(".npz") else name
+    return replace(from_arrays(arrays_of(name), stem, chip), arrays=lambda: arrays_of(name))
 
 
-def arrays_of(name: str) -> dict[str, Any]:
+def arrays_of(name: str) -> Net:
     """The arrays of a named network or a file."""
     generate = network_named(name)
     return read_network(name) if generate is None else generate()
 
 
-def from_arrays(net: Mapping[str, Any], name: str, chip: str) -> Workload:
+def from_arrays(net: Net, name: str, chip: str) -> Workload:
     """The network of plain arrays as a program."""
     started = time.process_time()
     program = _program(net, load_chip(chip))
@@ -84,6 +87,7 @@ def from_arrays(net: Mapping[str, Any], name: str, chip: str) -> Workload:
         program=program,
         stimulus=Stimulus(np.asarray(net["in_t"], np.int64), np.asarray(net["in_id"], np.int32)),
         build_cpu_s=time.process_time() - started,
+        arrays=lambda: net,
     )
 
 
