@@ -88,14 +88,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SetReport:
-    """Energy and time of a run under one cost set."""
+    """Energy and time of a run under one cost set; ``time`` is None where no tick was timed."""
 
     name: str
     title: str
     band_text: str
     energy: Estimate
     energy_lines: tuple[EnergyLine, ...]
-    time: Estimate
+    time: Estimate | None
     time_band_known: bool
     time_lines: tuple[TimeLine, ...]
     tick_time_s: Any
@@ -133,8 +133,13 @@ def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band:
     )
 
 
-def static_line(name: str, low_w: float, high_w: float, duration: Estimate, constants: tuple[str, ...]) -> EnergyLine:
+def static_line(
+    name: str, low_w: float, high_w: float, duration: Estimate | None, constants: tuple[str, ...]
+) -> EnergyLine:
     """Static energy over a run as a range between two published powers; the value is the middle of the two."""
+    if duration is None:
+        formula = f"{low_w * 1e3:g} .. {high_w * 1e3:g} mW x unknown duration"
+        return EnergyLine(name, "static", None, None, None, formula, constants)
     middle_w = (low_w + high_w) / 2
     return EnergyLine(
         name=name,

@@ -260,6 +260,8 @@ def _cost_section(costs: CostReport, inferences: float, chip: Any) -> dict[str, 
 
 def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any]:
     ticks = item.tick_time_s.shape[0]
+    time = item.time
+    assert time is not None, "a report is made of runs whose ticks were timed"
     return {
         "name": item.name,
         "title": item.title,
@@ -285,10 +287,10 @@ def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any
             ],
         },
         "time": {
-            "total_s": item.time.value,
-            "per_inference_s": item.time.value / inferences,
-            "low_s": item.time.low / inferences if item.time_band_known else None,
-            "high_s": item.time.high / inferences if item.time_band_known else None,
+            "total_s": time.value,
+            "per_inference_s": time.value / inferences,
+            "low_s": time.low / inferences if item.time_band_known else None,
+            "high_s": time.high / inferences if item.time_band_known else None,
             "per_tick_mean_s": float(item.tick_time_s.mean()) if ticks else None,
             "per_tick_max_s": float(item.tick_time_s.max()) if ticks else None,
             "lines": [

@@ -47,7 +47,7 @@ def boot(program: Program, threads: int = 1, per_tick: bool = True) -> LifcoreBo
     return LifcoreBooted(
         engine=compiled.engine(per_tick),
         meter=CycleMeter(
-            _traffic(image, links, lists, sizes, chip.structure.mesh), sizes, contract(chip.cycles.stated())
+            _traffic(image, links, lists, sizes, chip.structure.mesh), sizes, contract(chip.cycles.stated()), per_tick
         ),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
@@ -82,7 +82,7 @@ def _set_report(name: str, meter: CycleMeter, chip: Any, samples: int) -> SetRep
     period_s = 1.0 / float(cost_set.clock.value)
     tick_time_s = meter.tick_cycles * period_s
     total_s = float(meter.tick_cycles.sum()) * period_s
-    duration = Estimate(total_s, total_s, total_s)
+    duration = Estimate(total_s, total_s, total_s) if meter.per_tick else None
     energies = cost_set.energy.stated()
     terms = energy_terms(meter)
     known = iter(dynamic_lines([term for term in terms if term.constant in energies], energies, EXACT))
@@ -121,15 +121,23 @@ def _set_report(name: str, meter: CycleMeter, chip: Any, samples: int) -> SetRep
                 ("clock",),
             )
             for label, cycles in parts.items()
+            if meter.per_tick
         ),
         tick_time_s=tick_time_s,
         busiest_core=meter.busiest_core,
-        bound=max(parts, key=lambda label: parts[label]) if meter.ticks else "nothing ran",
+        bound=_bound(meter, parts),
         constants=constants,
     )
 
 
-def _static(chip: Any, duration: Estimate) -> tuple[EnergyLine, ...]:
+def _bound(meter: CycleMeter, parts: dict[str, int]) -> str:
+    """Which part of the ticks takes longest."""
+    if not meter.per_tick:
+        return "no tick was timed"
+    return max(parts, key=lambda label: parts[label]) if meter.ticks else "nothing ran"
+
+
+def _static(chip: Any, duration: Estimate | None) -> tuple[EnergyLine, ...]:
     powers = sorted(chip.static.power.items(), key=lambda item: float(item[1].value))
     if not powers:
         return (EnergyLine("static", "static", None, None, None, "unknown"),)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import Term
 from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.counting import count_spikes
 from neuroemu.emulator.delivery import SYNAPSE_CLASSES
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
@@ -51,15 +52,18 @@ _CRITICAL_PATH = ("neuron_cycles", "synapse_cycles", "hop_cycles")
 
 
 class CycleMeter:
-    """Counts a run's events and every core's cycles, chunk by chunk; a spike is booked in the tick in which it is sent."""
+    """Counts a run's events and every core's cycles, chunk by chunk; a spike is booked in the tick in which it is sent.
 
-    def __init__(self, traffic: Traffic, neurons: Int64, cycles: Cycles):
+    Without ``per_tick`` only events are counted: which core ends a tick is not known then, nor how long a tick takes.
+    """
+
+    def __init__(self, traffic: Traffic, neurons: Int64, cycles: Cycles, per_tick: bool = True):
         self.traffic, self.neurons, self.contract = traffic, np.asarray(neurons, np.int64), cycles
+        self.per_tick = per_tick
         self.ticks = 0
         self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
         self.active = np.zeros_like(self.neurons)
         self.left_range = np.zeros_like(self.neurons)
-        self.core_cycles = np.zeros_like(self.neurons)
         self._tick_cycles: list[Int64] = []
         self._busiest: list[Int64] = []
         self.neuron_cycles = self.synapse_cycles = self.hop_cycles = 0
@@ -69,23 +73,27 @@ class CycleMeter:
         ticks = chunk.last_tick - chunk.first_tick
         if ticks == 0:
             return
-        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
-        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
-        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
-        self.source_spikes += np.bincount(source, minlength=self.source_spikes.shape[0])
+        count_spikes(chunk, self.source_spikes)
         self.active += chunk.active.sum(axis=0, dtype=np.int64)
         for events in chunk.range_events.values():
             self.left_range += events
         self.ticks += ticks
+        if self.per_tick:
+            self._time_ticks(chunk, ticks)
+
+    def _time_ticks(self, chunk: Chunk, ticks: int) -> None:
+        """Cycles of every core in every tick."""
         cores = self.neurons.shape[0]
         received, sent = np.zeros((ticks, cores), np.int64), np.zeros((ticks, cores), np.int64)
         farthest = np.zeros(ticks, np.int64)
-        _count(self.traffic, tick, source, self.contract.spike_in, self.contract.synapse, received, sent, farthest)
+        input_tick = np.repeat(np.arange(ticks, dtype=np.int32), np.diff(chunk.input_start))
+        costs = self.contract.spike_in, self.contract.synapse
+        _count(self.traffic, input_tick, 0, chunk.input_source, *costs, received, sent, farthest)
+        _count(self.traffic, chunk.spike_tick, chunk.first_tick, chunk.spike_source, *costs, received, sent, farthest)
         neuron = self.neurons * self.contract.neuron + self.contract.tick + sent * self.contract.route
         total = received + neuron
         busiest = np.argmax(total, axis=1)
         rows = np.arange(ticks)
-        self.core_cycles += total.sum(axis=0)
         self.neuron_cycles += int(neuron[rows, busiest].sum())
         self.synapse_cycles += int(received[rows, busiest].sum())
         self.hop_cycles += int(farthest.sum()) * self.contract.hop
@@ -94,7 +102,7 @@ class CycleMeter:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copies of all counters and of the cycles and the slowest core of every tick."""
-        counted = ("source_spikes", "active", "left_range", "core_cycles")
+        counted = ("source_spikes", "active", "left_range")
         return {
             **{name: np.array(getattr(self, name), np.int64) for name in (TICKS, *_CRITICAL_PATH, *counted)},
             PER_TICK + "cycles": self.tick_cycles,
@@ -138,6 +146,14 @@ class CycleMeter:
             "updates": self.neurons * self.ticks,
         }
 
+    def _core_cycles(self, per_core: Mapping[str, Int64]) -> int:
+        """Cycles of all cores together, which need not run at the same time."""
+        c = self.contract
+        cores = self.neurons.shape[0]
+        spikes = int(per_core["packets_in"].sum()) * c.spike_in + int(per_core["synaptic_events"].sum()) * c.synapse
+        sent = int(per_core["packets_out"].sum()) * c.route
+        return spikes + sent + self.ticks * (int(self.neurons.sum()) * c.neuron + cores * c.tick)
+
     def events_by_class(self) -> dict[str, int]:
         """Synaptic events over dense, sparse and shared lists."""
         events = self.packets * self.traffic.synapses
@@ -160,7 +176,7 @@ class CycleMeter:
             "host_packets": int(self.packets[host].sum()),
             "hops_east_west": int((self.packets * self.traffic.hops_east_west).sum()),
             "hops_north_south": int((self.packets * self.traffic.hops_north_south).sum()),
-            "core_cycles": int(self.core_cycles.sum()),
+            "core_cycles": self._core_cycles(per_core),
         }
 
 
@@ -189,6 +205,7 @@ def contract(cycles: Mapping[str, Any]) -> Cycles:
 def _count(
     traffic: Traffic,
     spike_tick: Any,
+    first_tick: int,
     spike_source: Any,
     per_spike: int,
     per_synapse: int,
@@ -196,15 +213,17 @@ def _count(
     sent: Any,
     farthest: Any,
 ) -> None:
+    """Add the cycles of spikes to the cores that receive them (ticks, cores), packets to those that send them."""
+    start, core, synapses, home = traffic.start, traffic.core, traffic.synapses, traffic.home
+    east_west, north_south = traffic.hops_east_west, traffic.hops_north_south
     for spike in range(spike_tick.shape[0]):
-        tick, source = spike_tick[spike], spike_source[spike]
-        home = traffic.home[source]
-        for packet in range(traffic.start[source], traffic.start[source + 1]):
-            received[tick, traffic.core[packet]] += per_spike + traffic.synapses[packet] * per_synapse
-            if home >= 0:
-                sent[tick, home] += 1
-            hops = traffic.hops_east_west[packet] + traffic.hops_north_south[packet]
-            farthest[tick] = max(farthest[tick], hops)
+        tick, source = spike_tick[spike] - first_tick, spike_source[spike]
+        first, last = start[source], start[source + 1]
+        if home[source] >= 0:
+            sent[tick, home[source]] += last - first
+        for packet in range(first, last):
+            received[tick, core[packet]] += per_spike + synapses[packet] * per_synapse
+            farthest[tick] = max(farthest[tick], east_west[packet] + north_south[packet])
 
 
 def _summed(where: Int64, amount: Int64, size: int) -> Int64:

@@ -41,6 +41,7 @@ def boot(program: Program, threads: int = 1, per_tick: bool = True) -> LoihiBoot
         compartments=sizes,
         cost_sets=chip.cost_sets,
         tiles_used=len({number // mesh.cores_per_tile for number in core_numbers}),
+        per_tick=per_tick,
     )
     return LoihiBooted(
         engine=compiled.engine(per_tick),

@@ -39,16 +39,17 @@ def cost_report(meter: TrafficMeter, chip: Any, core_numbers: tuple[int, ...], s
             }
             for position, number in enumerate(core_numbers)
         },
-        sets=tuple(_set_report(name, chip, counters, meter.times(name), samples) for name in names),
+        sets=tuple(_set_report(name, chip, counters, meter.times(name), samples, meter.per_tick) for name in names),
     )
 
 
-def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samples: int) -> SetReport:
+def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samples: int, per_tick: bool) -> SetReport:
     cost_set = chip.cost_sets[name]
     energy_band = _band(chip, name, "energy")
     time_band = _band(chip, name, "latency")
     total_s = float(times.total_s.sum())
-    duration = Estimate(total_s, total_s * time_band.low, total_s * time_band.high)
+    timed = Estimate(total_s, total_s * time_band.low, total_s * time_band.high)
+    duration = timed if per_tick else None
     lines = (
         *_static_lines(chip, duration),
         *dynamic_lines(energy_terms(counters, cost_set), cost_set.energy, energy_band),
@@ -63,7 +64,7 @@ def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samp
         constants["static.reset"] = chip.static.reset
     if chip.static.embedded_processors is not None:
         constants["static.embedded_processors"] = chip.static.embedded_processors
-    time_lines, bound = _time_lines(cost_set, times, samples)
+    time_lines, bound = _time_lines(cost_set, times, samples) if per_tick else ((), "no tick was timed")
     return SetReport(
         name=name,
         title=cost_set.title,
@@ -90,7 +91,7 @@ def _band(chip: Any, name: str, quantity: str) -> Band:
     return band_from_errors(((item.low.value, item.high.value) for item in comparisons), f"{quantity}: {text}")
 
 
-def _static_lines(chip: Any, duration: Estimate) -> tuple[EnergyLine, ...]:
+def _static_lines(chip: Any, duration: Estimate | None) -> tuple[EnergyLine, ...]:
     """Published static powers disagree: the range between the lowest and the highest is reported."""
     powers = sorted(chip.static.power.items(), key=lambda item: float(item[1].value))
     if not powers:
@@ -116,12 +117,14 @@ def _reset_line(chip: Any, samples: int) -> EnergyLine:
     return EnergyLine("state reset between samples", "reset", energy_j, energy_j, energy_j, formula, ("static.reset",))
 
 
-def _host_line(chip: Any, duration: Estimate) -> EnergyLine:
+def _host_line(chip: Any, duration: Estimate | None) -> EnergyLine:
     power = chip.static.embedded_processors
     name = "embedded x86 processors (not in the chip's total)"
     if power is None:
         return EnergyLine(name, "host", None, None, None, "not published")
     watts = float(power.value)
+    if duration is None:
+        return EnergyLine(name, "host", None, None, None, f"{watts * 1e3:g} mW x unknown duration")
     return EnergyLine(
         name,
         "host",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import Term
 from neuroemu.emulator.compiled import njit
+from neuroemu.emulator.counting import count_spikes
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
 
@@ -110,13 +111,21 @@ class TickTimes:
 
 
 class TrafficMeter:
-    """Counts a run's events chunk by chunk and times every tick under each given cost set."""
+    """Counts a run's events chunk by chunk and, with ``per_tick``, times every tick under each given cost set."""
 
-    def __init__(self, traffic: Traffic, compartments: Int64, cost_sets: Mapping[str, Any], tiles_used: int):
+    def __init__(
+        self,
+        traffic: Traffic,
+        compartments: Int64,
+        cost_sets: Mapping[str, Any],
+        tiles_used: int,
+        per_tick: bool = True,
+    ):
         self.traffic = traffic
         self.compartments = np.asarray(compartments, np.int64)
         self.cost_sets = dict(cost_sets)
         self.tiles_used = tiles_used
+        self.per_tick = per_tick
         self.ticks = 0
         self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
         self._active = np.zeros(self.compartments.shape[0], np.int64)
@@ -128,14 +137,16 @@ class TrafficMeter:
         ticks = chunk.last_tick - chunk.first_tick
         if ticks == 0:
             return
-        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
-        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
-        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
-        self.source_spikes += np.bincount(source, minlength=self.source_spikes.shape[0])
+        count_spikes(chunk, self.source_spikes)
         self._active += chunk.active.sum(axis=0, dtype=np.int64)
         for name, events in chunk.range_events.items():
             self._range_events[name] += events
         self.ticks += ticks
+        if not self.per_tick:
+            return
+        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
+        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
+        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
         counts = count_ticks(self.traffic, self.compartments, tick, source, chunk.active.astype(np.int64))
         for name, cost_set in self.cost_sets.items():
             self._times[name].append(tick_times(counts, cost_set, self.tiles_used))

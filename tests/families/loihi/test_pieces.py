@@ -137,7 +137,9 @@ def listed(rng: np.random.Generator) -> Network:
     weight = sp.random_array((size, fan_in), density=min(1.0, 6 / fan_in), rng=rng, format="csr")
     builder = layer((fan_in,), (size,)).sparse("in", "layer", weight, delay=rng.integers(0, 60, weight.nnz))
     if rng.random() < 0.5:
-        builder.sparse("layer", "layer", sp.random_array((size, size), density=min(1.0, 2 / size), rng=rng), delay_ticks=1)
+        builder.sparse(
+            "layer", "layer", sp.random_array((size, size), density=min(1.0, 2 / size), rng=rng), delay_ticks=1
+        )
     return builder.build()
 
 
