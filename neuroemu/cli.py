@@ -306,10 +306,16 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[NETWORK]...",
-            help="rand_1k, rand_10k, rand_100k, mlp, conv, brunel, microcircuit_SCALE (above 0, up to 1) or an .npz file.",
+            help="rand_1k, rand_10k, rand_100k, mlp, conv, brunel, microcircuit_SCALE (above 0, up to 1), loihi_cuba_4k or an "
+            ".npz file.",
         ),
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs per network; the median counts.")] = 5,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the emulator and of the peers.")] = 1,
+    per_tick: Annotated[
+        bool, typer.Option("--per-tick", help="Time every tick on the chip: its busiest core and farthest packet.")
+    ] = False,
+    chip: Annotated[str, typer.Option("--chip", "-c", help="A chip of family lifcore.")] = "lifcore-bench",
     against: Annotated[
         str | None, typer.Option("--against", help="Run these simulators as well, in turn: brian2, nest, sanafe.")
     ] = None,
@@ -321,7 +327,7 @@ def bench(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run benchmark networks on one open LIF core: events per CPU second, memory and a hash of all spikes."""
+    """Run benchmark networks on open LIF cores: events per CPU second, memory and a hash of all spikes."""
     from rich.console import Console
 
     from neuroemu.bench.measure import Setting
@@ -336,7 +342,7 @@ def bench(
     with Console(stderr=True, quiet=quiet).status("") as status:
         bench(
             networks or ["rand_1k"],
-            Setting(repeat),
+            Setting(repeat, threads, per_tick, chip),
             lambda result: typer.echo(to_json(result) if as_json else as_rows(result)),
             status.update,
             Against(pythons, peer_timeout),

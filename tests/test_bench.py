@@ -29,7 +29,7 @@ from neuroemu.bench.networks import (
 )
 from neuroemu.bench.peers import PEERS, interpreters, run_peer
 from neuroemu.bench.suite import Against, as_json, as_rows, bench
-from neuroemu.bench.workloads import from_arrays
+from neuroemu.bench.workloads import from_arrays, loihi_cuba
 from neuroemu.cli import main
 from neuroemu.errors import BadInput
 from neuroemu.families.lifcore import dynamics
@@ -143,6 +143,29 @@ def test_the_command_tells_its_figures_under_the_agreed_names(capsys: pytest.Cap
         *("peak_rss_mb", "raster_hash", "threads"),
     ]
     assert told["energy_j"] == pytest.approx(4_409_100 * 8.43e-12)
+
+
+def test_threads_and_the_timing_of_every_tick_change_no_figure_of_the_network() -> None:
+    net = random_network(300, 50, fan_out=20)
+    results = [
+        measure(from_arrays(net, "net", "lifcore-bench"), Setting(1, threads, per_tick))
+        for threads, per_tick in ((1, False), (2, False), (3, True))
+    ]
+    assert len({(result.raster_hash, result.synaptic_events, result.energy_j) for result in results}) == 1
+    assert [(result.threads, result.per_tick) for result in results] == [(1, False), (2, False), (3, True)]
+
+
+def test_the_loihi_benchmark_has_its_size_and_its_activity() -> None:
+    result = measure(loihi_cuba(neurons=400, fan_out=40, ticks=200), Setting(1))
+    assert (result.chip, result.neurons, result.synapses) == ("loihi1", 400, 440 * 40)
+    assert result.raster_hash == measure(loihi_cuba(neurons=400, fan_out=40, ticks=200), Setting(1, 2)).raster_hash
+    assert 0.02 < result.spikes / (400 * 200) < 0.06
+
+
+def test_a_chip_of_another_family_is_refused_together_with_unknown_networks() -> None:
+    with pytest.raises(BadInput) as caught:
+        bench(["no_such"], Setting(chip="loihi1"), lambda result: None)
+    assert [finding.code for finding in caught.value.findings] == ["NE7106", "NE7101"]
 
 
 def test_a_network_from_a_file_runs_as_from_memory(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import statistics
 import sys
 import time
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.bench.limit import limit_of
-from neuroemu.bench.workloads import Workload, workload
+from neuroemu.bench.workloads import DEFAULT_CHIP, Workload, workload
 from neuroemu.cost.estimate import CostReport
 from neuroemu.emulator.compiled import needs_compilation, njit
 from neuroemu.emulator.protocol import Stimulus
@@ -30,10 +29,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """How to run: repetitions (the median counts) and the chip."""
+    """How to run: repetitions (the median counts), threads, whether every tick is timed on the chip, and which chip."""
 
     repeat: int = 5
-    chip: str = "lifcore-bench"
+    threads: int = 1
+    per_tick: bool = False
+    chip: str = DEFAULT_CHIP
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Measured:
     peak_rss_mb: float | None
     raster_hash: str
     threads: int
+    per_tick: bool
     chip: str
     spikes: int
     build_cpu_s: float
@@ -107,15 +109,16 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
     chip = str(work.program.manifest["chip"]["name"])
     tell(f"{work.name}: {'compiling kernels (once per version) and ' if needs_compilation() else ''}loading")
     with timed() as load:
-        booted = family.boot(work.program)
+        booted = family.boot(work.program, threads=setting.threads, per_tick=setting.per_tick)
     work = replace(work, program=Program({}, {}))
-    _run(family, _with_fresh_meter(booted), Stimulus(work.stimulus.tick[:0], work.stimulus.source[:0]), 1)
+    nothing_counted = booted.meter.snapshot()
+    _run(family, booted, Stimulus(work.stimulus.tick[:0], work.stimulus.source[:0]), 1)
     times, hashes = [], set()
     for number in range(setting.repeat):
         tell(f"{work.name}: run {number + 1} of {setting.repeat}")
-        fresh = _with_fresh_meter(booted)
+        booted.meter.restore(nothing_counted)
         with timed() as run:
-            recording, costs = _run(family, fresh, work.stimulus, work.ticks)
+            recording, costs = _run(family, booted, work.stimulus, work.ticks)
         times.append((run.cpu_s, run.wall_s))
         spike_tick, spike_source = network_spikes(booted, recording)
         hashes.add(raster_hash(spike_source))
@@ -137,7 +140,8 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
         events_per_cpu_s=events / max(cpu_s, 1e-9),
         peak_rss_mb=peak_rss_mb,
         raster_hash=hashes.pop(),
-        threads=1,
+        threads=setting.threads,
+        per_tick=setting.per_tick,
         chip=chip,
         spikes=recording.spike_source.shape[0],
         build_cpu_s=work.build_cpu_s,
@@ -151,13 +155,8 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
 
 
 def _run(family: Family, booted: Booted, stimulus: Stimulus, ticks: int) -> tuple[Recording, CostReport]:
-    """What is timed: the ticks with the meter, then counters, times and energies."""
+    """What is timed: the ticks from the initial state, with the meter, then counters, times and energies."""
     return run_ticks(booted.engine, stimulus, ticks, meter=booted.meter), family.costs(booted, 1)
-
-
-def _with_fresh_meter(booted: Booted) -> Booted:
-    """The same engine, which starts over at tick 0, with a meter that has counted nothing yet."""
-    return replace(booted, meter=copy.deepcopy(booted.meter))
 
 
 def network_spikes(booted: Booted, recording: Recording) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

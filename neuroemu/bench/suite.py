@@ -12,7 +12,7 @@ from neuroemu.bench.child import measure_apart
 from neuroemu.bench.files import write_network
 from neuroemu.bench.measure import Measured, Setting, Tell
 from neuroemu.bench.peers import PEERS, PeerRun, run_peer
-from neuroemu.bench.workloads import arrays_of, unknown
+from neuroemu.bench.workloads import LOIHI_CUBA, arrays_of, unknown, unsuitable
 from neuroemu.errors import BadInput
 
 HEADING = (
@@ -42,11 +42,11 @@ def bench(
     """Run networks by name or .npz file, one after the other, each in a process of its own; then the peers, in turn.
 
     Raises:
-        BadInput: NE7101 for names that are neither, NE7102 for files that hold no such network; all at once. NE7103 when a
-            process gave no result.
+        BadInput: NE7101 for names that are neither, NE7102 for files that hold no such network, NE7106 for a chip of another
+            family; all at once. NE7103 when a process gave no result.
         DoesNotFit: the chip cannot hold the network.
     """
-    if findings := [finding for name in names for finding in unknown(name)]:
+    if findings := [*unsuitable(setting.chip), *(finding for name in names for finding in unknown(name))]:
         raise BadInput(findings)
     results = []
     for name in names:
@@ -57,8 +57,8 @@ def bench(
 
 
 def _peers(name: str, own: Measured, against: Against, tell: Tell) -> dict[str, PeerRun]:
-    """Each peer on the same arrays, with the ratio of our events per CPU second to its own."""
-    if not against.interpreters:
+    """Each peer on the same arrays, with the ratio of our events per CPU second to its own; none on Loihi's own network."""
+    if not against.interpreters or name == LOIHI_CUBA:
         return {}
     runs = {}
     net = arrays_of(name)
