@@ -28,10 +28,12 @@ SYNAPSE_CLASSES = ("dense", "sparse", "shared_kernel")
 
 LEAST_RUN = 8
 """Mean length of the runs of neighbouring targets from which on a list is added run by run."""
+SPARE_SPIKES = 8
+"""Room behind the spikes of a buffer."""
 LEAST_EQUAL = 16
 """Synapses of one weight from which on a row keeps its targets alone."""
 
-_AHEAD = 5
+_AHEAD = 6
 """Spikes between prefetching a row and reading it."""
 _WORDS_PER_LINE = 16
 _MOST_AHEAD = 512
@@ -193,20 +195,22 @@ def flags(neurons: int) -> Any:
 
 
 @njit
-def collect_spikes(spiked: Any, neurons: int, first_source: int, sources: Any, position: int) -> int:
+def collect_spikes(spiked: Any, first_source: int, sources: Any, position: int) -> int:
     """Write the source numbers of flagged neurons to ``sources`` from ``position`` on; returns how many.
 
-    Eight flags are tested at a time, since few neurons fire in a tick.
+    Eight flags are tested at a time, since few neurons fire in a tick, and where one is set all eight are written without a
+    branch: ``sources`` needs room for ``SPARE_SPIKES`` more than there can be.
     """
     words = spiked.view(np.uint64)
-    found = position
-    for word in range(words.shape[0]):
-        if words[word] != 0:
-            for neuron in range(8 * word, min(8 * word + 8, neurons)):
-                if spiked[neuron]:
-                    sources[found] = neuron + first_source
-                    found += 1
-    return found - position
+    found = np.uint64(position)
+    for word in range(np.uint64(words.shape[0])):
+        flagged = words[word]
+        if flagged != 0:
+            first = np.uint32(np.uint64(8) * word + np.uint64(first_source))
+            for neuron in range(np.uint64(8)):
+                sources[found] = first + neuron
+                found += (flagged >> (np.uint64(8) * neuron)) & np.uint64(1)
+    return int(found) - position
 
 
 # ---------------------------------------------------------------------------- lists that stay shared

@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.delivery import Deliveries, Links, SharedRuns, SynapseLists, build_deliveries, share_runs
+from neuroemu.emulator.delivery import (
+    SPARE_SPIKES,
+    Deliveries,
+    Links,
+    SharedRuns,
+    SynapseLists,
+    build_deliveries,
+    share_runs,
+)
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import check_arrays
 from neuroemu.emulator.team import Team, merge_spikes
@@ -103,7 +111,7 @@ class ShardedEngine:
         self._event_names, self._probe_names, self._per_tick = event_names, probe_names, per_tick
         self._sizes = np.array([shard.last_neuron - shard.first_neuron for shard in shards], np.int64)
         capacity = max(_SPIKE_BUFFER // len(shards), int(self._sizes.max(initial=0)))
-        self._spike_source = np.empty((len(shards), capacity), np.int32)
+        self._spike_source = np.empty((len(shards), capacity + SPARE_SPIKES), np.int32)
         self._pool = ThreadPoolExecutor(len(shards) - 1, "neuroemu-shard") if len(shards) > 1 else None
 
     @property

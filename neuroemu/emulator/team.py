@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.delivery import Deliveries, collect_spikes, deliver
+from neuroemu.emulator.delivery import SPARE_SPIKES, Deliveries, collect_spikes, deliver
 
 _PATIENCE = 4096
 """Looks at the count before the processor is offered to others."""
@@ -29,7 +29,7 @@ class Team(NamedTuple):
     member: int
     arrivals: NDArray[np.int64]  # (1,) counts up during a chunk
     sent: NDArray[np.int64]  # (members, ticks + 1) spikes written by each member before each tick
-    spike_source: NDArray[np.int32]  # (members, capacity)
+    spike_source: NDArray[np.int32]  # (members, capacity + SPARE_SPIKES)
 
 
 @njit
@@ -39,7 +39,7 @@ def has_room(team: Team, row: int, neurons: Any) -> bool:
     Args:
         neurons: int64 (members,) sizes of the shards.
     """
-    capacity = team.spike_source.shape[1]
+    capacity = team.spike_source.shape[1] - SPARE_SPIKES
     room = True
     for member in range(neurons.shape[0]):
         room &= team.sent[member, row] + neurons[member] <= capacity
@@ -47,11 +47,11 @@ def has_room(team: Team, row: int, neurons: Any) -> bool:
 
 
 @njit
-def share_spikes(team: Team, row: int, spiked: Any, neurons: int, first_source: int) -> None:
+def share_spikes(team: Team, row: int, spiked: Any, first_source: int) -> None:
     """Write the shard's spikes of this tick, then wait until all members have written theirs."""
     member, members = team.member, team.sent.shape[0]
     written = team.sent[member, row]
-    fired = collect_spikes(spiked, neurons, first_source, team.spike_source[member], written)
+    fired = collect_spikes(spiked, first_source, team.spike_source[member], written)
     team.sent[member, row + 1] = written + fired
     if members > 1:
         _arrive(team.arrivals)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroemu.emulator.delivery import (
+    SPARE_SPIKES,
     SYNAPSE_CLASSES,
     Links,
     SynapseLists,
@@ -132,7 +133,7 @@ def test_synapses_without_weight_take_no_memory() -> None:
 def test_spikes_are_collected_in_order_with_their_source_numbers(fired: list[bool]) -> None:
     spiked = flags(len(fired))
     spiked[: len(fired)] = fired
-    sources = np.full(len(fired) + 2, -1, np.int32)
-    count = collect_spikes(spiked, len(fired), 100, sources, 1)
+    sources = np.full(1 + sum(fired) + SPARE_SPIKES, -1, np.int32)
+    count = collect_spikes(spiked, 100, sources, 1)
     assert sources[1 : 1 + count].tolist() == [100 + number for number, flag in enumerate(fired) if flag]
     assert sources[0] == -1

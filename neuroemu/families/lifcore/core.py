@@ -301,7 +301,7 @@ def advance(
             probed[0, row, probe_column[index]] = u[probe[index]]
             probed[1, row, probe_column[index]] = v[probe[index]]
         deliver(input_source, input_start[row], input_start[row + 1], slot, arriving, synapses)
-        share_spikes(team, row, spiked, neurons, fixed.first_source)
+        share_spikes(team, row, spiked, fixed.first_source)
         deliver_shared(team, row, slot, arriving, synapses)
     return last_tick
 

@@ -66,6 +66,7 @@ class CycleMeter:
         self.left_range = np.zeros_like(self.neurons)
         self._tick_cycles: list[Int64] = []
         self._busiest: list[Int64] = []
+        self._linear: tuple[Int64, Int64, Int64] | None = None
         self.neuron_cycles = self.synapse_cycles = self.hop_cycles = 0
 
     def observe(self, chunk: Chunk) -> None:
@@ -74,6 +75,7 @@ class CycleMeter:
         if ticks == 0:
             return
         count_spikes(chunk, self.source_spikes)
+        self._linear = None
         self.active += chunk.active.sum(axis=0, dtype=np.int64)
         for events in chunk.range_events.values():
             self.left_range += events
@@ -112,6 +114,7 @@ class CycleMeter:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
         check_arrays(arrays, self.snapshot(), "meter")
+        self._linear = None
         for name, array in arrays.items():
             if not name.startswith(PER_TICK):
                 setattr(self, name, array.copy() if array.ndim else int(array))
@@ -135,16 +138,17 @@ class CycleMeter:
 
     def per_core(self) -> dict[str, Int64]:
         """Named counters, int64 (cores,)."""
-        traffic, cores = self.traffic, self.neurons.shape[0]
-        home = np.repeat(traffic.home, np.diff(traffic.start))
-        own = traffic.home >= 0
-        return {
-            "spikes": _summed(traffic.home[own], self.source_spikes[own], cores),
-            "synaptic_events": _summed(traffic.core, self.packets * traffic.synapses, cores),
-            "packets_in": _summed(traffic.core, self.packets, cores),
-            "packets_out": _summed(home[home >= 0], self.packets[home >= 0], cores),
-            "updates": self.neurons * self.ticks,
-        }
+        columns, _, _ = self._counted()
+        names = "spikes", "synaptic_events", "packets_in", "packets_out"
+        return {**dict(zip(names, columns, strict=True)), "updates": self.neurons * self.ticks}
+
+    def _counted(self) -> tuple[Int64, Int64, Int64]:
+        """Everything that follows from how often each source spiked, in one pass: four rows per core, synaptic events by class,
+        and hops east-west, north-south, packets, packets from the host."""
+        if self._linear is None:
+            self._linear = np.zeros((4, self.neurons.shape[0]), np.int64), np.zeros(3, np.int64), np.zeros(4, np.int64)
+            _count_linear(self.traffic, self.source_spikes, *self._linear)
+        return self._linear
 
     def _core_cycles(self, per_core: Mapping[str, Int64]) -> int:
         """Cycles of all cores together, which need not run at the same time."""
@@ -156,15 +160,12 @@ class CycleMeter:
 
     def events_by_class(self) -> dict[str, int]:
         """Synaptic events over dense, sparse and shared lists."""
-        events = self.packets * self.traffic.synapses
-        return {
-            name: int(events[self.traffic.synapse_class == number].sum()) for number, name in enumerate(SYNAPSE_CLASSES)
-        }
+        return dict(zip(SYNAPSE_CLASSES, self._counted()[1].tolist(), strict=True))
 
     def totals(self) -> dict[str, int]:
         """Named totals for reports."""
         per_core = self.per_core()
-        host = np.repeat(self.traffic.home, np.diff(self.traffic.start)) < 0
+        east_west, north_south, packets, host_packets = self._counted()[2].tolist()
         return {
             "ticks": self.ticks,
             "spikes": int(per_core["spikes"].sum()),
@@ -172,10 +173,10 @@ class CycleMeter:
             "synaptic_events": int(per_core["synaptic_events"].sum()),
             "neuron_updates": int(per_core["updates"].sum()),
             "active_updates": int(self.active.sum()),
-            "packets": int(self.packets.sum()),
-            "host_packets": int(self.packets[host].sum()),
-            "hops_east_west": int((self.packets * self.traffic.hops_east_west).sum()),
-            "hops_north_south": int((self.packets * self.traffic.hops_north_south).sum()),
+            "packets": packets,
+            "host_packets": host_packets,
+            "hops_east_west": east_west,
+            "hops_north_south": north_south,
             "core_cycles": self._core_cycles(per_core),
         }
 
@@ -226,7 +227,23 @@ def _count(
             farthest[tick] = max(farthest[tick], east_west[packet] + north_south[packet])
 
 
-def _summed(where: Int64, amount: Int64, size: int) -> Int64:
-    total = np.zeros(size, np.int64)
-    np.add.at(total, where, amount)
-    return total
+@njit
+def _count_linear(traffic: Traffic, source_spikes: Any, per_core: Any, by_class: Any, totals: Any) -> None:
+    """Add everything that is linear in spikes; see ``CycleMeter._counted``."""
+    start, core, synapses, synapse_class = traffic.start, traffic.core, traffic.synapses, traffic.synapse_class
+    for source in range(source_spikes.shape[0]):
+        spikes, home = source_spikes[source], traffic.home[source]
+        packets = spikes * (start[source + 1] - start[source])
+        totals[2] += packets
+        if home >= 0:
+            per_core[0, home] += spikes
+            per_core[3, home] += packets
+        else:
+            totals[3] += packets
+        for packet in range(start[source], start[source + 1]):
+            events = spikes * synapses[packet]
+            per_core[1, core[packet]] += events
+            per_core[2, core[packet]] += spikes
+            by_class[synapse_class[packet]] += events
+            totals[0] += spikes * traffic.hops_east_west[packet]
+            totals[1] += spikes * traffic.hops_north_south[packet]

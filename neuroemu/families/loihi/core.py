@@ -317,6 +317,6 @@ def advance(
         for index in range(probe.shape[0]):
             probed[0, row, probe_column[index]] = u[probe[index]]
             probed[1, row, probe_column[index]] = v[probe[index]]
-        share_spikes(team, row, spiked, neurons, fixed.first_source)
+        share_spikes(team, row, spiked, fixed.first_source)
         deliver_shared(team, row, (tick + 1) % slots, arriving, synapses)
     return last_tick

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroemu.emulator import runner, sharded
+from neuroemu.emulator.delivery import SPARE_SPIKES
 from neuroemu.emulator.runner import NEVER
 from neuroemu.families.loihi import dynamics
 from neuroemu.families.loihi.image import EXCITATORY, MIXED, CompartmentProfile, ProgramImage
@@ -208,7 +209,7 @@ def test_the_size_of_chunks_never_changes_results(
     monkeypatch.setattr(runner, "_CHUNK_CELLS", cells)
     engine = booted(image)
     if buffer == "one tick":
-        engine._spike_source = np.empty((1, engine.neurons), np.int32)
+        engine._spike_source = np.empty((1, engine.neurons + SPARE_SPIKES), np.int32)
     again, recording = run(engine, 3 * TICKS, spikes, period=TICKS)
     assert whole
     assert again == whole
@@ -233,7 +234,7 @@ def test_the_number_of_threads_never_changes_results(
 
 def test_a_full_spike_buffer_ends_a_chunk_early_and_says_where() -> None:
     engine = booted(program(Core(4, threshold=1, bias=(65, 0))))
-    engine._spike_source = np.empty((1, 11), np.int32)
+    engine._spike_source = np.empty((1, 11 + SPARE_SPIKES), np.int32)
     chunk = engine.advance(0, 10, NEVER, np.zeros(11, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
     assert chunk.last_tick == 2
     assert chunk.spike_tick.tolist() == [0] * 4 + [1] * 4
