@@ -6,6 +6,7 @@ A memory is an array of 64-bit words, stored little-endian; bit ``k`` of a bit s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from neuroemu.errors import BadInput, Finding
 
 WORD_BITS = 64
 STORED_WORD = np.dtype("<u8")
+_CHUNK = 1 << 16
+"""Entries of a stream that are worked on at a time: they stay in the cache. A multiple of every period."""
 
 Words = NDArray[np.uint64]
 Columns = Mapping[str, ArrayLike]
@@ -91,6 +94,8 @@ def misfits(layout: Layout, columns: Columns, where: str = "") -> Iterator[Findi
             continue
         column = np.atleast_1d(np.asarray(columns[item.name]))
         lowest, highest = item.range
+        if not column.size or (lowest <= int(column.min()) and int(column.max()) <= highest):
+            continue
         wrong = np.flatnonzero((column < lowest) | (column > highest))
         if wrong.size:
             value = int(column[wrong[0]])
@@ -196,6 +201,84 @@ def read_stream(memory: Words, position: NDArray[np.int64], width: int) -> Words
     straddling = np.flatnonzero(bit > np.uint64(WORD_BITS - width))
     value[straddling] |= memory[word[straddling] + 1] << (np.uint64(WORD_BITS) - bit[straddling])
     return value & np.uint64((1 << width) - 1)
+
+
+def pack_stream(layout: Layout, columns: Mapping[str, NDArray[Any]]) -> Words:
+    """Entries one right behind the other, from bit 0 on; unused bits of the last word are zero.
+
+    Args:
+        columns: integers of any type, shape (entries,) each; worked on in chunks, so that nothing wide of that length arises.
+
+    Raises:
+        BadInput: NE5100 with every field that has a value out of range.
+    """
+    if findings := tuple(misfits(layout, columns)):
+        raise BadInput(findings)
+    count, width = _entries(layout, columns), layout.width
+    entries, words = _period(width)
+    memory = np.empty(-(-count * width // WORD_BITS), np.uint64)
+    for first in range(0, count, _CHUNK):
+        last = min(first + _CHUNK, count)
+        value = combine(layout, {name: column[first:last] for name, column in columns.items()})
+        value.resize(-(-value.size // entries) * entries, refcheck=False)
+        parts = value.reshape(-1, entries)
+        packed = np.zeros((parts.shape[0], words), np.uint64)
+        for number in range(entries):
+            word, bit = divmod(number * width, WORD_BITS)
+            packed[:, word] |= parts[:, number] << np.uint64(bit)
+            if bit + width > WORD_BITS:
+                packed[:, word + 1] |= parts[:, number] >> np.uint64(WORD_BITS - bit)
+        place = first // entries * words
+        memory[place : place + packed.size] = packed.reshape(-1)[: memory.size - place]
+    return memory
+
+
+def unpack_stream(layout: Layout, memory: Words, columns: Mapping[str, NDArray[Any]], where: str = "") -> None:
+    """Fill ``columns`` (integer types that hold their fields, shape (entries,)) from what :func:`pack_stream` made.
+
+    Raises:
+        BadInput: NE5106 when the memory has another size than its entries need, NE5101 when bits are set behind the last one,
+            NE5100 when a value is outside its field's legal range.
+    """
+    count, width = _entries(layout, columns), layout.width
+    if memory.size != -(-count * width // WORD_BITS):
+        message = f"the section has {memory.size} words; its {count} entries need {-(-count * width // WORD_BITS)}"
+        raise BadInput(Finding("NE5106", message, where))
+    used = count * width % WORD_BITS
+    if used and int(memory[-1]) >> used:
+        raise BadInput(Finding("NE5101", f"bits are set behind the last {layout.name}", where))
+    entries, words = _period(width)
+    for first in range(0, count, _CHUNK):
+        last = min(first + _CHUNK, count)
+        groups = -(-(last - first) // entries)
+        place = first // entries * words
+        packed = memory[place : place + groups * words]
+        if packed.size < groups * words:
+            packed = np.concatenate([packed, np.zeros(groups * words - packed.size, np.uint64)])
+        packed = packed.reshape(groups, words)
+        parts = np.empty((groups, entries), np.uint64)
+        for number in range(entries):
+            word, bit = divmod(number * width, WORD_BITS)
+            parts[:, number] = packed[:, word] >> np.uint64(bit)
+            if bit + width > WORD_BITS:
+                parts[:, number] |= packed[:, word + 1] << np.uint64(WORD_BITS - bit)
+        for name, column in separate(layout, parts.reshape(-1)[: last - first]).items():
+            columns[name][first:last] = column
+    if findings := tuple(misfits(layout, columns, where)):
+        raise BadInput(findings)
+
+
+def _entries(layout: Layout, columns: Mapping[str, NDArray[Any]]) -> int:
+    sizes = {columns[item.name].size for _, item in layout.values()}
+    if len(sizes) != 1:
+        raise ValueError(f"the columns of {layout.name} have lengths {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _period(width: int) -> tuple[int, int]:
+    """(entries, words) after which the entries of a stream fall on the same bits again."""
+    common = math.gcd(width, WORD_BITS)
+    return WORD_BITS // common, width // common
 
 
 def field_table(layout: Layout) -> str:

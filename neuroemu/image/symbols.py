@@ -36,6 +36,16 @@ class Port:
     constant: bool = False
 
 
+def numbered_ports(shapes: Mapping[str, tuple[int, ...]], constant: Sequence[str] = ()) -> tuple[Port, ...]:
+    """Ports whose sources follow each other, then ``constant`` ones of one source each."""
+    ports: list[Port] = []
+    first = 0
+    for name, shape in [*shapes.items(), *((name, (1,)) for name in constant)]:
+        ports.append(Port(name, shape, first, math.prod(shape), name in constant))
+        first += ports[-1].size
+    return tuple(ports)
+
+
 @dataclass(frozen=True, eq=False)
 class PopulationSymbol(Record):
     """A population of the network and the place of each of its neurons.

@@ -91,6 +91,89 @@ def draw(state: Int64, bound: Integer) -> Integer:
     return (mixed * bound) >> 31
 
 
+# ------------------------------------------------------------------------------------------------------- both ways
+
+
+@njit
+def merge_columns(row_start: Int64, target: Int32, column_start: Int64, source: Int32, multiplicity: Int32) -> None:
+    """Sources of every target, rising, parallel synapses merged; with an empty ``source`` only ``column_start`` is filled."""
+    neurons = column_start.shape[0] - 1
+    counting = source.shape[0] == 0
+    place = _filled(neurons, 0)
+    last = _filled(neurons, -1)
+    for v in range(neurons):
+        place[v] = column_start[v] - 1
+    for u in range(row_start.shape[0] - 1):
+        for j in range(row_start[u], row_start[u + 1]):
+            v = target[j]
+            if last[v] != u:
+                last[v] = u
+                if counting:
+                    column_start[v + 1] += 1
+                else:
+                    place[v] += 1
+                    source[place[v]] = u
+                    multiplicity[place[v]] = 0
+            if not counting:
+                multiplicity[place[v]] += 1
+    if counting:
+        for v in range(neurons):
+            column_start[v + 1] += column_start[v]
+
+
+@njit
+def turn_columns(
+    column_start: Int64, source: Int32, multiplicity: Int32, row_start: Int64, target: Int32, row_multiplicity: Int32
+) -> None:
+    """The same pins by source; ``row_start`` comes as zeros."""
+    for j in range(source.shape[0]):
+        row_start[source[j] + 1] += 1
+    for row in range(row_start.shape[0] - 1):
+        row_start[row + 1] += row_start[row]
+    place = row_start.copy()
+    for v in range(column_start.shape[0] - 1):
+        for j in range(column_start[v], column_start[v + 1]):
+            u = np.int64(source[j])
+            target[place[u]] = v
+            row_multiplicity[place[u]] = multiplicity[j]
+            place[u] += 1
+
+
+@njit
+def lists_alone(pins: Pins, cost: Int64) -> Int64:
+    """Memory of every neuron's synapse lists on a core of its own."""
+    units = _filled(pins.column_start.shape[0] - 1, 0)
+    for v in range(units.shape[0]):
+        for j in range(pins.column_start[v], pins.column_start[v + 1]):
+            units[v] += cost[pins.list_format[pins.source[j]], pins.column_multiplicity[j]]
+    return units
+
+
+@njit
+def count_deliveries(
+    row_start: Int64, target: Int32, part: Int32, parts: int, source: Int64, to: Int64, synapses: Int64
+) -> Integer:
+    """(source, part, synapses) by source, parts in the order met; only counted while the arrays are empty."""
+    last = _filled(parts, -1)
+    entry = _filled(parts, 0)
+    count: Integer = np.int64(0)
+    counting = source.shape[0] == 0
+    for u in range(row_start.shape[0] - 1):
+        for j in range(row_start[u], row_start[u + 1]):
+            p = part[target[j]]
+            if last[p] != u:
+                last[p] = u
+                entry[p] = count
+                if not counting:
+                    source[count] = u
+                    to[count] = p
+                    synapses[count] = 0
+                count += 1
+            if not counting:
+                synapses[entry[p]] += 1
+    return count
+
+
 # ---------------------------------------------------------------------------------------------------- first stage
 
 
@@ -256,13 +339,14 @@ def _link(x: Integer, bucket: Integer, queue: Int32, ends: Int64) -> None:
 
 
 @njit
-def grow_by_overlap(pins: Pins, caps: Caps, target: Int32, buckets: Integer) -> Int64:
+def grow_by_overlap(pins: Pins, caps: Caps, target: Int32, buckets: Integer, reads: Integer) -> Int64:
     """Grow cores one at a time, always taking the neuron with the largest share of its sources already present.
 
     A free neuron waits in bucket ``share * (buckets - 1)`` (doubly linked, first in first out, which grows balls rather
     than snakes), so a change of share and a pop are O(1); a source's list forgets its assigned targets when next read.
     ``target`` is a copy of ``pins.target`` that is reordered. A core closes when no neuron that shares a source fits.
     Neurons without sources stay unassigned (-1). Work is linear in the target lists read: one for every (source, core).
+    After ``reads`` targets it gives up and returns nothing (length 0).
     """
     neurons = pins.column_start.shape[0] - 1
     part = _filled(neurons, -1)
@@ -328,9 +412,12 @@ def grow_by_overlap(pins: Pins, caps: Caps, target: Int32, buckets: Integer) -> 
         queue[chosen, BUCKET] = ASSIGNED
         spare_work += 4 * (pins.column_start[chosen + 1] - pins.column_start[chosen])
         fresh = _enter(pins, caps, chosen, core, stamp, synapses, used, new_axons)
+        if reads < 0:
+            return part[:0]
         for i in range(fresh):
             u = new_axons[i]
             k = pins.row_start[u]
+            reads -= live[u] - k
             while k < live[u]:
                 near = np.int64(target[k])
                 bucket = queue[near, BUCKET]

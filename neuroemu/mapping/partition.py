@@ -72,22 +72,26 @@ class Hypergraph:
     @cached_property
     def pins(self) -> Pins:
         """The hypergraph in both directions with parallel synapses merged, as the compiled loops read it."""
-        from neuroemu.mapping._kernels import Pins
+        from neuroemu.mapping import _kernels
 
-        synapses = np.ones(len(self.target), np.int32)
-        rows = sp.csr_array((synapses, self.target, self.row_start), shape=(self.sources, self.neurons), copy=True)
-        rows.sum_duplicates()
-        columns = rows.tocsc()
+        column_start, none = np.zeros(self.neurons + 1, np.int64), np.zeros(0, np.int32)
+        _kernels.merge_columns(self.row_start, self.target, column_start, none, none)
+        source, multiplicity = np.empty((2, int(column_start[-1])), np.int32)
+        if len(source):
+            _kernels.merge_columns(self.row_start, self.target, column_start, source, multiplicity)
+        row_start = np.zeros(self.sources + 1, np.int64)
+        target, row_multiplicity = np.empty((2, len(source)), np.int32)
+        _kernels.turn_columns(column_start, source, multiplicity, row_start, target, row_multiplicity)
         emitting = np.flatnonzero(self.home >= 0)
         own = emitting[np.argsort(self.home[emitting], kind="stable")]
         counts = np.bincount(self.home[emitting], minlength=self.neurons)
-        return Pins(
-            rows.indptr.astype(np.int64),
-            rows.indices.astype(np.int32),
-            rows.data.astype(np.int32),
-            columns.indptr.astype(np.int64),
-            columns.indices.astype(np.int32),
-            columns.data.astype(np.int32),
+        return _kernels.Pins(
+            row_start,
+            target,
+            row_multiplicity,
+            column_start,
+            source,
+            multiplicity,
             self.rate,
             self.home.astype(np.int64),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -250,10 +254,18 @@ class Use:
 
 def deliveries(hypergraph: Hypergraph, parts: Int32) -> tuple[Int64, Int64, Int64]:
     """Every (source, part, synapses) with at least one synapse, by source then part; three int64 arrays."""
-    source = np.repeat(np.arange(hypergraph.sources, dtype=np.int64), np.diff(hypergraph.row_start))
-    count = _part_count(parts)
-    key, synapses = np.unique(source * count + parts[hypergraph.target], return_counts=True)
-    return key // max(count, 1), key % max(count, 1), synapses.astype(np.int64)
+    from neuroemu.mapping import _kernels
+    from neuroemu.mapping.rows import grouped
+
+    parts, count = np.asarray(parts, np.int32), _part_count(parts)
+    arguments = (hypergraph.row_start, hypergraph.target, parts, count)
+    found = np.empty((3, _kernels.count_deliveries(*arguments, *np.empty((3, 0), np.int64))), np.int64)
+    if found.shape[1]:
+        _kernels.count_deliveries(*arguments, *found)
+    _, by_part = grouped(found[1], count)
+    _, by_source = grouped(found[0][by_part], hypergraph.sources)
+    source, part, synapses = found[:, by_part[by_source]]
+    return source, part, synapses
 
 
 def home_parts(hypergraph: Hypergraph, parts: Int32) -> Int32:
@@ -360,13 +372,13 @@ def _least_memory(cost: Int64, list_format: Int32, lengths: Int64) -> int:
 
 def oversized_neurons(hypergraph: Hypergraph, limits: Limits) -> tuple[Finding, ...]:
     """Neurons that no core holds even alone (NE4011), one finding per resource with the worst neuron."""
+    from neuroemu.mapping import _kernels
+
     pins, caps, limit = hypergraph.pins, limits.caps(hypergraph), limits.limit
     alone = np.zeros((hypergraph.neurons, len(limits.resources)), np.int64)
     alone[:, 0] = 1
     alone[:, 1] = np.diff(pins.column_start)
-    list_units = caps.cost[pins.list_format[pins.source], pins.column_multiplicity]
-    owner = np.repeat(np.arange(hypergraph.neurons), np.diff(pins.column_start))
-    np.add.at(alone[:, 2], owner, list_units)
+    alone[:, 2] = _kernels.lists_alone(pins, caps.cost)
     alone[:, 4:] = caps.use
     findings = []
     for column, name in enumerate(limits.resources):
@@ -397,6 +409,8 @@ SWAP_PARTNERS_TRIED = 16
 DISSOLVE_FAILURES = 8
 REFINE_EFFORT = 30
 """Times that refinement may read each pin, on average."""
+GROWTH_READS = 100_000_000
+"""Targets that growth may read before the default partitioner does without it: a few seconds."""
 MOST_READS = 60_000_000
 """Pins that refinement reads at most: bounds it to seconds on nets of any size."""
 
@@ -425,6 +439,13 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
     Raises:
         DoesNotFit: NE4011 when a neuron fits no core, NE4012 when its output entries fit no core.
     """
+    grown = _grown(hypergraph, limits, UNLIMITED)
+    assert grown is not None
+    return grown
+
+
+def _grown(hypergraph: Hypergraph, limits: Limits, reads: int) -> Int32 | None:
+    """Parts by overlap growth; None when that would read more than ``reads`` targets."""
     from neuroemu.mapping import _kernels
 
     _refuse_oversized(hypergraph, limits)
@@ -432,7 +453,9 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
         return np.zeros(0, np.int32)
     while_growing = replace(limits, outputs=None)
     pins, caps = hypergraph.pins, while_growing.caps(hypergraph)
-    grown = _kernels.grow_by_overlap(pins, caps, pins.target.copy(), BUCKETS)
+    grown = _kernels.grow_by_overlap(pins, caps, pins.target.copy(), BUCKETS, reads)
+    if not len(grown):
+        return None
     if np.any(grown < 0):
         grown = _kernels.seat_sourceless(pins, caps, grown)
     parts = dissolve_parts(hypergraph, while_growing, _numbered(grown))
@@ -442,11 +465,13 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
 def best_of_both(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int32:
     """Overlap growth or sequential filling, whichever needs fewer parts, then fewer messages (ids with locality favour the latter).
 
+    Growth that would read more than ``GROWTH_READS`` targets is given up: so large a net without locality gains nothing from it.
+
     Raises:
         DoesNotFit: NE4011 when a neuron fits no core, NE4012 when its output entries fit no core.
     """
-    candidates = (overlap_growth(hypergraph, limits, seed), sequential(hypergraph, limits, seed))
-    return min(candidates, key=lambda parts: _rank(hypergraph, parts))
+    filled, grown = sequential(hypergraph, limits, seed), _grown(hypergraph, limits, GROWTH_READS)
+    return filled if grown is None else min((grown, filled), key=lambda parts: _rank(hypergraph, parts))
 
 
 def dissolve_parts(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Int32:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -334,6 +334,30 @@ def fold(stages: Sequence[Connectivity]) -> Folded:
     for stage in stages[1:]:
         folded = _compose(folded, _unpooled(stage))
     return Sparse(folded.to_sparse()) if isinstance(folded, Scale) else folded
+
+
+def weights_of(structure: Folded) -> FloatArray:
+    """All weights as a flat float64 array, in storage order."""
+    values = structure.weight.data if isinstance(structure, Sparse) else structure.weight.reshape(-1)
+    return np.asarray(values, np.float64)
+
+
+def with_weights(structure: Folded, values: FloatArray) -> Folded:
+    """The same synapses with other weights, in the order of :func:`weights_of`."""
+    if isinstance(structure, Sparse):
+        weight = structure.weight
+        return Sparse(sp.csr_array((values, weight.indices, weight.indptr), shape=weight.shape), structure.delay)
+    return replace(structure, weight=values.reshape(structure.weight.shape))
+
+
+def absolute_sums(structure: Folded) -> FloatArray:
+    """Sum of absolute weights into each target neuron (for a convolution: its largest possible sum)."""
+    if isinstance(structure, Dense):
+        return np.asarray(np.abs(structure.weight).sum(axis=1))
+    if isinstance(structure, Sparse):
+        return np.asarray(abs(structure.weight).sum(axis=1)).reshape(-1)
+    per_channel = np.abs(structure.weight).sum(axis=(1, 2, 3))
+    return np.repeat(per_channel, structure.n_out // per_channel.shape[0])
 
 
 def _unpooled(stage: Connectivity) -> Folded | Scale:

@@ -178,6 +178,12 @@ def readout() -> Neuron:
     return _neuron("readout", 0.0, 1.0, 0.0)
 
 
+def time_constant_ticks(decay: FloatArray) -> float | None:
+    """Time constant in ticks of the median decay factor; None where nothing decays or nothing is kept."""
+    factor = float(np.median(decay)) if decay.size else 0.0
+    return None if factor <= 0.0 or factor >= 1.0 else float(-1.0 / np.log(factor))
+
+
 def _leak(decay: FloatArray, v_leak: ArrayLike) -> FloatArray:
     return (1.0 - decay) * np.asarray(v_leak, float)
 

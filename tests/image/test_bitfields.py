@@ -13,10 +13,13 @@ from neuroemu.errors import BadInput
 from neuroemu.image.bitfields import (
     BitField,
     Layout,
+    combine,
     field_table,
+    pack_stream,
     pack_word,
     pack_words,
     read_stream,
+    unpack_stream,
     unpack_word,
     unpack_words,
     with_field_tables,
@@ -149,3 +152,46 @@ def test_a_page_gets_the_current_table_between_its_marks() -> None:
 def test_a_page_without_marks_is_refused(page: Any) -> None:
     with pytest.raises(ValueError, match="no passage for the layout 'sample'"):
         with_field_tables(page, [SAMPLE])
+
+
+@given(st.lists(st.integers(1, 21), min_size=1, max_size=3), st.integers(0, 300), st.integers(0, 2**32))
+def test_a_stream_of_entries_is_its_own_inverse(widths: list[int], count: int, seed: int) -> None:
+    layout = Layout("entry", tuple(BitField(f"f{at}", f"uint:{width}") for at, width in enumerate(widths)))
+    rng = np.random.default_rng(seed)
+    columns = {f"f{at}": rng.integers(0, 1 << width, count, np.uint32) for at, width in enumerate(widths)}
+    memory = pack_stream(layout, columns)
+    position = np.arange(count, dtype=np.int64) * layout.width
+    expected = np.zeros_like(memory)
+    write_stream(expected, position, combine(layout, columns) if count else np.zeros(0, np.uint64), layout.width)
+    assert np.array_equal(memory, expected)
+    found = {name: np.empty_like(column) for name, column in columns.items()}
+    unpack_stream(layout, memory, found)
+    assert all(np.array_equal(found[name], column) for name, column in columns.items())
+
+
+def test_a_stream_is_checked_for_size_range_and_what_lies_behind_it() -> None:
+    layout = Layout("entry", (BitField("delay", "uint:6", "", (1, 63)), BitField("weight", "int:5")))
+    columns = {"delay": np.array([1, 63, 7], np.uint8), "weight": np.array([-16, 15, 0], np.int16)}
+    memory = pack_stream(layout, columns)
+    found = {name: np.empty_like(column) for name, column in columns.items()}
+    unpack_stream(layout, memory, found)
+    assert all(np.array_equal(found[name], column) for name, column in columns.items())
+    for damaged, code in (
+        (np.zeros(2, np.uint64), "NE5106"),
+        (memory | np.uint64(1 << 40), "NE5101"),
+        (memory & ~np.uint64(1), "NE5100"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            unpack_stream(layout, damaged, found, "somewhere")
+        assert [(finding.code, finding.where) for finding in caught.value.findings] == [(code, "somewhere")]
+    with pytest.raises(BadInput) as caught:
+        pack_stream(layout, columns | {"weight": np.array([-17, 15, 0], np.int16)})
+    assert caught.value.findings[0].code == "NE5100"
+
+
+def test_a_long_stream_is_packed_in_chunks(rng: np.random.Generator) -> None:
+    layout = Layout("entry", (BitField("weight", "int:9"),))
+    weight = rng.integers(-256, 256, 200_001).astype(np.int16)
+    found = np.empty_like(weight)
+    unpack_stream(layout, pack_stream(layout, {"weight": weight}), {"weight": found})
+    assert np.array_equal(found, weight)

@@ -22,14 +22,16 @@ class LifcoreFamily:
         from neuroemu.families.lifcore import mapping
         from neuroemu.families.lifcore.image import pack
         from neuroemu.families.lifcore.lower import lower
-        from neuroemu.families.lifcore.summary import mapping_section
+        from neuroemu.mapping.cores import mapping_section
+        from neuroemu.mapping.partition import DEFAULT_PARTITIONER
+        from neuroemu.mapping.place import DEFAULT_PLACER
 
         lowered = lower(network, chip)
         placement = mapping.map_network(
             lowered,
             chip,
-            options.partitioner or mapping.DEFAULT_PARTITIONER,
-            options.placer or mapping.DEFAULT_PLACER,
+            options.partitioner or DEFAULT_PARTITIONER,
+            options.placer or DEFAULT_PLACER,
             options.seed,
         )
         program = pack(mapping.build_image(lowered, placement, chip, network.dialect))
@@ -37,7 +39,7 @@ class LifcoreFamily:
             program=program,
             quantised=lowered.quantised,
             rounding=lowered.rounding,
-            mapping=mapping_section(placement, chip),
+            mapping=mapping_section(placement, chip.structure.mesh),
             tick_offsets={population.name: population.tick_offset for population in lowered.populations},
             findings=lowered.findings,
         )

@@ -18,13 +18,11 @@ from neuroemu.image.bitfields import (
     BitField,
     Layout,
     Words,
-    combine,
+    pack_stream,
     pack_words,
-    read_stream,
-    separate,
+    unpack_stream,
     unpack_words,
     word_layout,
-    write_stream,
 )
 from neuroemu.image.container import Program, take, take_integers
 from neuroemu.image.symbols import Symbols, pack_symbols, unpack_symbols
@@ -32,14 +30,16 @@ from neuroemu.image.symbols import Symbols, pack_symbols, unpack_symbols
 Int64 = NDArray[np.int64]
 
 FAMILY = "lifcore"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 KINDS = ("dense", "sparse", "shared_kernel")
+DENSE_KIND, SPARSE_KIND, SHARED_KIND = range(3)
 
 CORE = word_layout(
     "core",
     BitField("profiles", "uint:16", "profile words (two each)"),
     BitField("potential_bits", "uint:6", "width of currents and potentials", (2, 32)),
     BitField("overflow", "uint:1", "0 saturate, 1 wrap"),
+    BitField("weight_bits", "uint:5", "width of a weight in the synapse memories", (2, 16)),
 )
 PROFILE = word_layout(
     "profile",
@@ -63,33 +63,49 @@ OUTPUTS = word_layout("outputs", BitField("routes", "uint:32", "routes of the ne
 AXON = word_layout("axon", BitField("list", "uint:32", "synapse list"), BitField("base", "uint:32", "first neuron"))
 ROUTE = word_layout("route", BitField("core", "uint:16", ""), BitField("axon", "uint:32", ""))
 LIST = word_layout(
-    "list", BitField("kind", "uint:2", "dense, sparse, shared kernel", (0, 2)), BitField("synapses", "uint:32", "")
+    "list",
+    BitField("kind", "uint:2", "dense, sparse, shared kernel", (0, 2)),
+    BitField("synapses", "uint:32", ""),
+    BitField("delay", "uint:6", "ticks, of a dense list; else 0"),
 )
-LISTED = Layout(
-    "listed synapse",
-    (
-        BitField("weight", "int:16", ""),
-        BitField("delay", "uint:6", "ticks", (1, 63)),
-        BitField("index", "uint:20", "neuron, counted from the axon's base"),
-    ),
-)
-DENSE = Layout("dense synapse", LISTED.fields[:2])
+WIDEST_WEIGHT = 16
+
+
+def dense_layout(weight_bits: int) -> Layout:
+    """A synapse of a dense list: neurons follow each other from the axon's base on, the list word has the delay."""
+    return Layout("dense synapse", (BitField("weight", f"int:{weight_bits}", "as wide as the core's `weight_bits`"),))
+
+
+def listed_layout(weight_bits: int) -> Layout:
+    """A synapse of a sparse list or a shared kernel."""
+    return Layout(
+        "listed synapse",
+        (
+            *dense_layout(weight_bits).fields,
+            BitField("delay", "uint:6", "ticks", (1, 63)),
+            BitField("index", "uint:20", "neuron, counted from the axon's base"),
+        ),
+    )
+
+
+LISTED, DENSE = listed_layout(WIDEST_WEIGHT), dense_layout(WIDEST_WEIGHT)
 LAYOUTS = (CORE, PROFILE, RESET, DRIVE, START, OUTPUTS, AXON, ROUTE, LIST, LISTED, DENSE)
 
 MOST_CORE = ROUTE.fields[0].range[1]
-_MEMORIES = ("registers", "neurons", "outputs", "axons", "routes", "lists", "synapses")
+_MEMORIES = ("registers", "neurons", "outputs", "axons", "routes", "lists", "dense", "listed")
 
 
 @dataclass(frozen=True)
 class CoreImage:
-    """One core's registers and memories; int64 arrays.
+    """One core's registers and memories; int64 arrays where nothing else is said.
 
     Attributes:
         profiles: fields of PROFILE and RESET, (profiles,) each.
         neurons: fields of DRIVE and START, (neurons,) each.
         route_start: (neurons + 1,); ``route_core`` and ``route_axon`` are the routes.
-        list_start: (lists + 1,); ``list_kind`` (lists,) positions in KINDS.
-        index, weight, delay: synapses of all lists; index counts up from 0 in dense lists.
+        list_start: (lists + 1,); ``list_kind`` (lists,) positions in KINDS, dense lists first.
+        index, weight, delay: int32, int16, uint8, synapses of all lists; in a dense list index counts up from 0 and all
+            delays are equal.
     """
 
     core: int
@@ -104,9 +120,10 @@ class CoreImage:
     axon_base: Int64
     list_start: Int64
     list_kind: Int64
-    index: Int64
-    weight: Int64
-    delay: Int64
+    index: NDArray[np.int32]
+    weight: NDArray[np.int16]
+    delay: NDArray[np.uint8]
+    weight_bits: int = WIDEST_WEIGHT
 
     @property
     def size(self) -> int:
@@ -125,9 +142,9 @@ class ProgramImage:
     host_axon: Int64
 
 
-def synapse_bits(kind: int) -> int:
-    """Memory of one synapse of a list of that kind."""
-    return DENSE.width if KINDS[kind] == "dense" else LISTED.width
+def synapse_bits(weight_bits: int) -> Int64:
+    """Memory of one synapse of a list of each kind."""
+    return np.array([dense_layout(weight_bits).width, *[listed_layout(weight_bits).width] * 2], np.int64)
 
 
 def pack(image: ProgramImage) -> Program:
@@ -184,12 +201,19 @@ def unpack(program: Program) -> ProgramImage:
 
 
 def _memories(core: CoreImage) -> dict[str, Words]:
-    header = {"profiles": [core.profiles["period"].shape[0]], "potential_bits": [core.potential_bits]}
-    lists = {"kind": core.list_kind, "synapses": np.diff(core.list_start)}
+    header: dict[str, list[int]] = {
+        "profiles": [core.profiles["period"].shape[0]],
+        "potential_bits": [core.potential_bits],
+        "overflow": [core.overflow],
+        "weight_bits": [core.weight_bits],
+    }
+    delay, dense_synapses = _dense_delays(core)
+    columns: dict[str, NDArray[Any]] = {"weight": core.weight, "delay": core.delay, "index": core.index}
+    listed = {name: column[dense_synapses:] for name, column in columns.items()}
     return {
         "registers": np.concatenate(
             [
-                pack_words(CORE, {**header, "overflow": [core.overflow]}),
+                pack_words(CORE, header),
                 pack_words(PROFILE, core.profiles),
                 pack_words(RESET, core.profiles),
             ]
@@ -198,28 +222,27 @@ def _memories(core: CoreImage) -> dict[str, Words]:
         "outputs": pack_words(OUTPUTS, {"routes": np.diff(core.route_start)}),
         "axons": pack_words(AXON, {"list": core.axon_list, "base": core.axon_base}),
         "routes": pack_words(ROUTE, {"core": core.route_core, "axon": core.route_axon}),
-        "lists": pack_words(LIST, lists),
-        "synapses": _pack_synapses(core),
+        "lists": pack_words(LIST, {"kind": core.list_kind, "synapses": np.diff(core.list_start), "delay": delay}),
+        "dense": pack_stream(dense_layout(core.weight_bits), {"weight": core.weight[:dense_synapses]}),
+        "listed": pack_stream(listed_layout(core.weight_bits), listed),
     }
 
 
-def _pack_synapses(core: CoreImage) -> Words:
-    columns = {"weight": core.weight, "delay": core.delay, "index": core.index}
-    pack_words(LISTED, columns)
-    position, dense, bits = _positions(core.list_start, core.list_kind)
-    memory = np.zeros(-(-bits // WORD_BITS), np.uint64)
-    for layout, chosen in ((DENSE, dense), (LISTED, ~dense)):
-        part = {name: column[chosen] for name, column in columns.items()}
-        write_stream(memory, position[chosen], combine(layout, part), layout.width)
-    return memory
+def _dense_delays(core: CoreImage) -> tuple[Int64, int]:
+    """Delay of every list, 0 where it is not dense, and the synapses of all dense ones.
 
-
-def _positions(list_start: Int64, list_kind: Int64) -> tuple[Int64, NDArray[np.bool_], int]:
-    """First bit of every synapse, whether it is of a dense list, and the bits of all."""
-    dense = np.repeat(list_kind == KINDS.index("dense"), np.diff(list_start))
-    width = np.where(dense, DENSE.width, LISTED.width).astype(np.int64)
-    end = np.cumsum(width)
-    return end - width, dense, int(end[-1]) if end.size else 0
+    Raises:
+        BadInput: NE5511 for dense lists behind others, or whose synapses have several delays.
+    """
+    dense = core.list_kind == DENSE_KIND
+    lists = int(np.count_nonzero(dense))
+    synapses, lengths = int(core.list_start[lists]), np.diff(core.list_start[: lists + 1])
+    delay = dense.astype(np.int64)
+    filled = np.flatnonzero(lengths)
+    delay[filled] = core.delay[core.list_start[filled]]
+    if not dense[:lists].all() or np.any(core.delay[:synapses] != np.repeat(delay[:lists].astype(np.uint8), lengths)):
+        raise BadInput(Finding("NE5511", "dense lists must come first and have one delay each", f"core/{core.core}"))
+    return delay, synapses
 
 
 def _core(program: Program, number: int) -> CoreImage:
@@ -237,16 +260,7 @@ def _core(program: Program, number: int) -> CoreImage:
     axons = unpack_words(AXON, _words(program, f"{place}/axons"), place)
     routes = unpack_words(ROUTE, _words(program, f"{place}/routes"), place)
     lists = unpack_words(LIST, _words(program, f"{place}/lists"), place)
-    memory = _words(program, f"{place}/synapses")
-    bits = int((lists["synapses"] * np.where(lists["kind"] == 0, DENSE.width, LISTED.width)).sum())
-    _expect(memory.size, -(-bits // WORD_BITS), f"{place}/synapses")
-    list_start = _start(lists["synapses"])
-    position, dense, _ = _positions(list_start, lists["kind"])
-    columns = {name: np.zeros(position.shape[0], np.int64) for name in ("weight", "delay", "index")}
-    columns["index"][:] = np.arange(position.shape[0]) - np.repeat(list_start[:-1], lists["synapses"])
-    for layout, chosen in ((DENSE, dense), (LISTED, ~dense)):
-        for name, column in separate(layout, read_stream(memory, position[chosen], layout.width)).items():
-            columns[name][chosen] = column
+    list_start, columns = _synapses(program, place, lists, header["weight_bits"])
     return CoreImage(
         core=number,
         potential_bits=header["potential_bits"],
@@ -260,8 +274,43 @@ def _core(program: Program, number: int) -> CoreImage:
         axon_base=axons["base"],
         list_start=list_start,
         list_kind=lists["kind"],
+        weight_bits=header["weight_bits"],
         **columns,
     )
+
+
+def _synapses(
+    program: Program, place: str, lists: dict[str, Int64], weight_bits: int
+) -> tuple[Int64, dict[str, NDArray[Any]]]:
+    """Where the lists start, and index, weight and delay of all synapses; sizes are compared before anything is allocated."""
+    dense = lists["kind"] == DENSE_KIND
+    if np.any(dense[1:] & ~dense[:-1]):
+        raise BadInput(Finding("NE5511", "a dense list comes after others", f"{place}/lists"))
+    if np.any(dense != (lists["delay"] > 0)):
+        raise BadInput(
+            Finding("NE5511", "a list word must hold a delay if the list is dense, and only then", f"{place}/lists")
+        )
+    memories = {
+        name: (layout, _words(program, f"{place}/{name}"))
+        for name, layout in (("dense", dense_layout(weight_bits)), ("listed", listed_layout(weight_bits)))
+    }
+    counts = {"dense": int(lists["synapses"][dense].sum()), "listed": int(lists["synapses"][~dense].sum())}
+    for name, (layout, memory) in memories.items():
+        _expect(memory.size, -(-counts[name] * layout.width // WORD_BITS), f"{place}/{name}")
+    list_start, synapses = _start(lists["synapses"]), counts["dense"]
+    columns: dict[str, NDArray[Any]] = {
+        "weight": np.empty(sum(counts.values()), np.int16),
+        "delay": np.empty(sum(counts.values()), np.uint8),
+        "index": np.empty(sum(counts.values()), np.int32),
+    }
+    lengths = lists["synapses"][dense]
+    columns["delay"][:synapses] = np.repeat(lists["delay"][dense].astype(np.uint8), lengths)
+    columns["index"][:synapses] = np.arange(synapses, dtype=np.int32)
+    columns["index"][:synapses] -= np.repeat(list_start[:-1][dense].astype(np.int32), lengths)
+    for name, part in (("dense", slice(0, synapses)), ("listed", slice(synapses, None))):
+        layout, memory = memories[name]
+        unpack_stream(layout, memory, {key: column[part] for key, column in columns.items()}, f"{place}/{name}")
+    return list_start, columns
 
 
 def _check(image: ProgramImage) -> None:

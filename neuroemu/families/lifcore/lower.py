@@ -7,21 +7,33 @@ rounding sits in weights, decays, thresholds and biases.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.lifcore import dynamics
-from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
+from neuroemu.image.symbols import Port, numbered_ports
+from neuroemu.mapping.rows import Rows, rows_by_source
+from neuroemu.network.connectivity import (
+    Conv2d,
+    Dense,
+    Folded,
+    Scale,
+    Sparse,
+    absolute_sums,
+    fold,
+    weights_of,
+    with_weights,
+)
 from neuroemu.network.graph import tick_offsets
 from neuroemu.network.model import Network, Neuron, Population, Projection
+from neuroemu.network.neurons import time_constant_ticks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Structure = Dense | Sparse | Conv2d
 
 PROFILE_FIELDS = (
     "input_shift",
@@ -55,6 +67,7 @@ class LoweredPopulation:
     tick_offset: int
     spiking: bool
     profile: dict[str, IntArray]
+    initial: IntArray
     threshold: IntArray
     bias: IntArray
 
@@ -62,45 +75,50 @@ class LoweredPopulation:
     def size(self) -> int:
         return int(self.threshold.shape[0])
 
+    @cached_property
+    def profiles(self) -> tuple[IntArray, IntArray]:
+        """Distinct profiles as rows in the order of PROFILE_FIELDS, and the number of each neuron's."""
+        columns = np.stack([self.profile[name] for name in PROFILE_FIELDS], axis=1)
+        if bool(np.all(columns == columns[:1])):
+            return columns[:1], np.zeros(self.size, np.int64)
+        table, number = np.unique(columns, axis=0, return_inverse=True)
+        return table, number.reshape(-1).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class LoweredProjection:
-    """Synapses of one projection; ``structure`` holds integers. ``delay`` adds to the synapses' own, at least 1 in sum."""
+    """Synapses of one projection; ``structure`` holds integers.
+
+    ``delay`` is that of all synapses of a dense matrix or a convolution, at least 1; rows hold their own.
+    """
 
     name: str
     source: str
     target: str
-    structure: Structure
+    structure: Dense | Conv2d | Rows
     delay: int
 
 
 @dataclass(frozen=True)
-class HostPort:
-    """Spikes from outside. A ``constant`` port has one source that fires in every tick (a bias on a current)."""
-
-    name: str
-    shape: tuple[int, ...]
-    constant: bool = False
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
-
-
-@dataclass(frozen=True)
 class LoweredNetwork:
-    """A network in chip integers, the rows of the quantisation report, and its float twin in chip units."""
+    """What the chip gets: a network in its integers."""
 
-    ports: tuple[HostPort, ...]
+    ports: tuple[Port, ...]
     populations: tuple[LoweredPopulation, ...]
     projections: tuple[LoweredProjection, ...]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class QuantisedNetwork(LoweredNetwork):
+    """A network in chip integers, the rows of the quantisation report, and its float twin in chip units."""
+
     rounding: tuple[dict[str, Any], ...]
     quantised: Network
     findings: tuple[Finding, ...]
 
 
-def lower(network: Network, chip: Any) -> LoweredNetwork:
+def lower(network: Network, chip: Any) -> QuantisedNetwork:
     """Lower every population and projection.
 
     Raises:
@@ -108,8 +126,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
     """
     offsets = tick_offsets(network, of_inputs=0)
     findings: list[Finding] = []
-    ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
-    populations, projections, rounding = [], [], []
+    populations, projections, rounding, constant = [], [], [], []
     twins: dict[str, Population] = {name: network.populations[name] for name in network.inputs}
     twin_projections: list[Projection] = []
     for name, population in network.populations.items():
@@ -122,8 +139,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         twins[name] = layer.twin()
         twin_projections.extend(layer.twin_projections())
         if layer.current_bias is not None:
-            ports.append(HostPort(f"bias:{name}", (1,), constant=True))
-    findings.extend(_delay_findings(projections, int(chip.limits.delay_ticks_max.value)))
+            constant.append(f"bias:{name}")
     if errors := errors_in(findings):
         raise DoesNotFit(errors)
     quantised = replace(
@@ -132,8 +148,8 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         projections=tuple(twin_projections),
         findings=(),
     )
-    return LoweredNetwork(
-        tuple(ports),
+    return QuantisedNetwork(
+        numbered_ports({name: network.populations[name].shape for name in network.inputs}, constant),
         tuple(populations),
         tuple(projections),
         network.outputs,
@@ -167,20 +183,15 @@ class _Layer:
         gain = neuron.input_gain * (1.0 if neuron.current_gain is None else neuron.current_gain)
         self.current_bias: FloatArray | None = bias * gain if decaying else None
         self._drive = neuron.leak_input + (0.0 if neuron.current_decay is not None else neuron.input_gain * bias)
-        wanted = [(item, _scaled(fold(item.stages), gain)) for item in self.incoming]
+        wanted = [(item, fold((*item.stages, Scale(gain)))) for item in self.incoming]
         self._check_rules(int(chip.arithmetic.refractory_max.value))
         self.weight_scale, self.shift = self._choose_scale([structure for _, structure in wanted])
         self.scale = self.weight_scale * 2.0**self.shift
         self._wanted = wanted
         self._rounded = [(item, _rounded(structure, self.weight_scale)) for item, structure in wanted]
+        self._most_delay = int(chip.limits.delay_ticks_max.value)
         self.projections = [
-            LoweredProjection(
-                item.name,
-                item.source,
-                item.target,
-                structure,
-                self.offset + item.delay_ticks - offsets[item.source],
-            )
+            self._projection(item, structure, self.offset + item.delay_ticks - offsets[item.source])
             for item, structure in self._rounded
         ]
         if self.current_bias is not None:
@@ -216,9 +227,30 @@ class _Layer:
             tick_offset=self.offset,
             spiking=neuron.spiking,
             profile={name: np.asarray(column, np.int64) for name, column in fields.items()},
+            initial=np.zeros(size, np.int64),
             threshold=threshold.astype(np.int64),
             bias=np.rint(self._drive * self.scale).astype(np.int64),
         )
+
+    def _projection(self, item: Projection, structure: Folded, delay: int) -> LoweredProjection:
+        """The projection in its final form; spikes that come too late, and delays beyond the core's, are said."""
+        own = structure.delay if isinstance(structure, Sparse) else None
+        least, most = (
+            (delay, delay) if own is None or not own.size else (delay + int(own.min()), delay + int(own.max()))
+        )
+        where = f"projection {item.name}"
+        if least < 1:
+            message = f"spikes from {item.source} arrive {1 - least} ticks later than in the float network"
+            fixes = ("train with the chip's delays", "compare with the float network in the divergence report")
+            self.findings.append(Finding("NE3505", message, where, fixes, "warning"))
+        if most > self._most_delay:
+            message = (
+                f"needs a delay of {most} ticks, {most - self._most_delay} more than the {self._most_delay} of the core"
+            )
+            fixes = ("shorten the delay or the paths beside it", "use a chip file with more delay slots")
+            self.findings.append(Finding("NE3507", message, where, fixes))
+        lowered = rows_by_source(structure.weight, own, delay) if isinstance(structure, Sparse) else structure
+        return LoweredProjection(item.name, item.source, item.target, lowered, max(delay, 1))
 
     def twin(self) -> Population:
         """The float neuron with the rounded numbers, in chip units."""
@@ -246,7 +278,7 @@ class _Layer:
     def twin_projections(self) -> list[Projection]:
         """The projections with rounded weights in chip units."""
         twins = [
-            replace(item, stages=(_with_values(structure, _values(structure) * 2.0**self.shift),), bias=None)
+            replace(item, stages=(with_weights(structure, weights_of(structure) * 2.0**self.shift),), bias=None)
             for item, structure in self._rounded
         ]
         if self.current_bias is not None and twins:
@@ -258,9 +290,9 @@ class _Layer:
         neuron, lowered, one = self.neuron, self.lowered(), dynamics.DECAY_ONE
         errors = [np.zeros(1)]
         for (_, wanted), (_, rounded) in zip(self._wanted, self._rounded, strict=True):
-            largest = float(np.abs(_values(wanted)).max(initial=0.0))
+            largest = float(np.abs(weights_of(wanted)).max(initial=0.0))
             if largest:
-                errors.append((_values(rounded) / self.weight_scale - _values(wanted)) / largest)
+                errors.append((weights_of(rounded) / self.weight_scale - weights_of(wanted)) / largest)
         error = np.concatenate(errors)
         thresholds = None if neuron.threshold is None else neuron.threshold * self.scale
         above = np.ones(1) if thresholds is None else np.maximum(np.abs(thresholds), 1.0)
@@ -278,25 +310,27 @@ class _Layer:
             "threshold_error": 0.0
             if thresholds is None
             else float((np.abs(lowered.threshold - thresholds) / above).max()),
-            "tau_membrane_ticks": _tau(neuron.membrane_decay),
-            "tau_membrane_chip_ticks": _tau(lowered.profile["leak_amount"] / one),
-            "tau_current_ticks": _tau(neuron.current_decay) if neuron.current_decay is not None else None,
-            "tau_current_chip_ticks": _tau(lowered.profile["current_keep"] / one) if decaying else None,
+            "tau_membrane_ticks": time_constant_ticks(neuron.membrane_decay),
+            "tau_membrane_chip_ticks": time_constant_ticks(lowered.profile["leak_amount"] / one),
+            "tau_current_ticks": time_constant_ticks(neuron.current_decay)
+            if neuron.current_decay is not None
+            else None,
+            "tau_current_chip_ticks": time_constant_ticks(lowered.profile["current_keep"] / one) if decaying else None,
             "bias_error_max": float((np.abs(lowered.bias - self._drive * self.scale) / above).max(initial=0.0)),
             "remarks": list(self.remarks),
         }
 
-    def _choose_scale(self, structures: list[Structure]) -> tuple[float, int]:
+    def _choose_scale(self, structures: list[Folded]) -> tuple[float, int]:
         """(weight steps per float unit, input shift), as fine as weights and potentials allow.
 
         A power of two where that makes every number whole; else the threshold is whole where all neurons have the same.
         The shift puts the potential's steps below those of the weights, so that what a leak cuts off hardly counts.
         """
         neuron = self.neuron
-        largest = max((float(np.abs(_values(structure)).max(initial=0.0)) for structure in structures), default=0.0)
+        largest = max((float(np.abs(weights_of(structure)).max(initial=0.0)) for structure in structures), default=0.0)
         if self.current_bias is not None:
             largest = max(largest, float(np.abs(self.current_bias).max(initial=0.0)))
-        into = sum((_row_sums(structure) for structure in structures), np.zeros(self.population.size))
+        into = sum((absolute_sums(structure) for structure in structures), np.zeros(self.population.size))
         reach = float(into.max(initial=0.0))
         if self.current_bias is not None:
             reach += float(np.abs(self.current_bias).max(initial=0.0))
@@ -312,7 +346,7 @@ class _Layer:
         room = highest / (reach + limit) if reach + limit else finest
         scale = min(finest, room)
         shift = int(np.clip(np.floor(np.log2(room / scale)), 0, _MOST_SHIFT))
-        numbers = [*(_values(structure) for structure in structures), self._drive, neuron.reset_value]
+        numbers = [*(weights_of(structure) for structure in structures), self._drive, neuron.reset_value]
         if neuron.threshold is not None:
             numbers.append(neuron.threshold)
         dyadic = 2.0 ** np.floor(np.log2(scale))
@@ -365,71 +399,10 @@ class _Layer:
         self.remarks.append(message)
 
 
-def _values(structure: Structure) -> FloatArray:
-    values = structure.weight.data if isinstance(structure, Sparse) else structure.weight.reshape(-1)
-    return np.asarray(values, np.float64)
-
-
-def _with_values(structure: Structure, values: FloatArray) -> Structure:
-    if isinstance(structure, Sparse):
-        weight = structure.weight
-        return Sparse(sp.csr_array((values, weight.indices, weight.indptr), shape=weight.shape), structure.delay)
-    return replace(structure, weight=values.reshape(structure.weight.shape))
-
-
-def _scaled(structure: Structure, factor: FloatArray) -> Structure:
-    """Weights into each target neuron times ``factor``; a convolution stays one if the factor allows it."""
-    if isinstance(structure, Dense):
-        return Dense(structure.weight * factor[:, None])
-    if isinstance(structure, Conv2d):
-        by_channel = factor.reshape(structure.weight.shape[0], -1)
-        if np.all(by_channel == by_channel[:, :1]):
-            return replace(structure, weight=structure.weight * by_channel[:, 0][:, None, None, None])
-        structure = Sparse(structure.to_sparse())
-    return _with_values(structure, structure.weight.data * np.repeat(factor, np.diff(structure.weight.indptr)))
-
-
-def _rounded(structure: Structure, scale: float) -> Structure:
-    return _with_values(structure, np.rint(_values(structure) * scale))
-
-
-def _row_sums(structure: Structure) -> FloatArray:
-    """Sum of absolute weights into each target neuron (for a convolution: its largest possible sum)."""
-    if isinstance(structure, Dense):
-        return np.asarray(np.abs(structure.weight).sum(axis=1))
-    if isinstance(structure, Sparse):
-        return np.asarray(abs(structure.weight).sum(axis=1)).reshape(-1)
-    per_channel = np.abs(structure.weight).sum(axis=(1, 2, 3))
-    return np.repeat(per_channel, structure.n_out // per_channel.shape[0])
+def _rounded(structure: Folded, scale: float) -> Folded:
+    return with_weights(structure, np.rint(weights_of(structure) * scale))
 
 
 def _settled(decay: FloatArray) -> float:
     """Largest state under a constant drive of 1."""
     return 1.0 / max(1.0 - float(decay.max(initial=0.0)), 1.0 / 1024)
-
-
-def _tau(decay: FloatArray) -> float | None:
-    """Time constant in ticks of the median decay factor; None where nothing decays or nothing is kept."""
-    factor = float(np.median(decay)) if decay.size else 0.0
-    return None if factor <= 0.0 or factor >= 1.0 else float(-1.0 / np.log(factor))
-
-
-def _delay_findings(projections: list[LoweredProjection], longest: int) -> list[Finding]:
-    findings = []
-    for projection in projections:
-        structure = projection.structure
-        own = (
-            structure.delay if isinstance(structure, Sparse) and structure.delay is not None else np.zeros(1, np.int64)
-        )
-        least, most = projection.delay + int(own.min(initial=0)), projection.delay + int(own.max(initial=0))
-        where = f"projection {projection.name}"
-        severity: Literal["error", "warning"] = "warning"
-        if least < 1:
-            message = f"spikes from {projection.source} arrive {1 - least} ticks later than in the float network"
-            fixes = ("train with the chip's delays", "compare with the float network in the divergence report")
-            findings.append(Finding("NE3505", message, where, fixes, severity))
-        if most > longest:
-            message = f"needs a delay of {most} ticks, {most - longest} more than the {longest} of the core"
-            fixes = ("shorten the delay or the paths beside it", "use a chip file with more delay slots")
-            findings.append(Finding("NE3507", message, where, fixes))
-    return findings

@@ -23,14 +23,16 @@ class LoihiFamily:
         from neuroemu.families.loihi import mapping
         from neuroemu.families.loihi.lower import lower
         from neuroemu.families.loihi.packing import pack
-        from neuroemu.families.loihi.summary import mapping_section
+        from neuroemu.mapping.cores import mapping_section
+        from neuroemu.mapping.partition import DEFAULT_PARTITIONER
+        from neuroemu.mapping.place import DEFAULT_PLACER
 
         lowered = lower(network, chip)
         placement = mapping.map_network(
             lowered,
             chip,
-            partitioner=options.partitioner or mapping.DEFAULT_PARTITIONER,
-            placer=options.placer or mapping.DEFAULT_PLACER,
+            partitioner=options.partitioner or DEFAULT_PARTITIONER,
+            placer=options.placer or DEFAULT_PLACER,
             seed=options.seed,
         )
         image = mapping.build_image(lowered, placement, chip, network.dialect, options.seed)
@@ -38,7 +40,7 @@ class LoihiFamily:
             program=pack(image),
             quantised=lowered.quantised,
             rounding=tuple({**asdict(row), "remarks": list(row.remarks)} for row in lowered.rounding),
-            mapping=mapping_section(placement, chip),
+            mapping=mapping_section(placement, chip.structure.mesh),
             tick_offsets={population.name: population.tick_offset for population in lowered.populations},
             findings=lowered.findings,
         )

@@ -11,19 +11,39 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.loihi import dynamics
-from neuroemu.network.connectivity import Conv2d, Dense, Sparse, fold
+from neuroemu.families.loihi.weights import (
+    MIXED,
+    WeightErrors,
+    all_even,
+    by_sign,
+    chip_units,
+    exponent_for,
+    rounded,
+    sampled,
+    weight_format,
+)
+from neuroemu.image.symbols import Port, numbered_ports
+from neuroemu.network.connectivity import (
+    Conv2d,
+    Dense,
+    Folded,
+    Scale,
+    Sparse,
+    absolute_sums,
+    fold,
+    weights_of,
+)
 from neuroemu.network.graph import tick_offsets
 from neuroemu.network.model import Network, Neuron, Population, Projection
+from neuroemu.network.neurons import time_constant_ticks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MIXED, EXCITATORY, INHIBITORY = 1, 2, 3
 _WEIGHT_BITS = 8
 _HIGHEST_BIAS = 4095 * 2**7
 _CLOSE_THRESHOLD = 256
@@ -73,25 +93,12 @@ class LoweredProjection:
     name: str
     source: str
     target: str
-    structure: Dense | Sparse | Conv2d
+    structure: Folded
     sign_mode: int
     weight_exponent: int
     delay: int
     late_ticks: int = 0
     weight_bits: int = _WEIGHT_BITS
-
-
-@dataclass(frozen=True)
-class HostPort:
-    """Spikes from outside. A ``constant`` port has one source that fires in every tick (a bias on a current)."""
-
-    name: str
-    shape: tuple[int, ...]
-    constant: bool = False
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ class LayerRounding:
 class LoweredNetwork:
     """A network in chip integers, what rounding did to it, and its float twin with the rounded numbers in chip units."""
 
-    ports: tuple[HostPort, ...]
+    ports: tuple[Port, ...]
     populations: tuple[LoweredPopulation, ...]
     projections: tuple[LoweredProjection, ...]
     inputs: tuple[str, ...]
@@ -147,7 +154,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
     """
     offsets = tick_offsets(network, of_inputs=-1)
     findings: list[Finding] = [*fixed_arithmetic(chip), *_analog_sources(network)]
-    ports = [HostPort(name, network.populations[name].shape) for name in network.inputs]
+    constant: list[str] = []
     populations: list[LoweredPopulation] = []
     projections: list[LoweredProjection] = []
     rounding: list[LayerRounding] = []
@@ -164,7 +171,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         twins[name] = twin
         twin_projections.extend(twin_incoming)
         if layer.current_bias is not None:
-            ports.append(HostPort(f"bias:{name}", (1,), constant=True))
+            constant.append(f"bias:{name}")
     findings.extend(_delay_findings(network, projections, int(chip.limits.delay_ticks_max.value)))
     if errors_in(findings):
         raise DoesNotFit(errors_in(findings))
@@ -175,7 +182,7 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
         findings=(),
     )
     return LoweredNetwork(
-        tuple(ports),
+        numbered_ports({name: network.populations[name].shape for name in network.inputs}, constant),
         tuple(populations),
         tuple(projections),
         network.inputs,
@@ -310,10 +317,10 @@ class _Layer:
         gain = neuron.input_gain / self.unit
         return np.asarray(gain * neuron.current_gain if neuron.current_gain is not None else gain)
 
-    def _weights(self) -> list[tuple[Projection, Dense | Sparse | Conv2d]]:
+    def _weights(self) -> list[tuple[Projection, Folded]]:
         """Folded structures in shares of the threshold."""
         gain = self._gain()
-        return [(projection, _scaled(fold(projection.stages), gain)) for projection in self.incoming]
+        return [(projection, fold((*projection.stages, Scale(gain)))) for projection in self.incoming]
 
     # ------------------------------------------------------------------ integer side
 
@@ -332,19 +339,19 @@ class _Layer:
         offset = offsets[self.population.name]
         lowered: list[LoweredProjection] = []
         twins: list[Projection] = []
-        errors = _WeightErrors()
+        errors = WeightErrors()
         constant: FloatArray | None = None
         for projection, structure in weights:
-            exponent, sign_mode = _weight_format(structure, units)
+            exponent, sign_mode = weight_format(structure, units)
             apart = sign_mode == MIXED and self._room_for_two_lists(structure)
             if apart or sign_mode != MIXED:
                 exponent = max(exponent, 0)
-            mantissas, clipped = _rounded(structure, units, exponent, sign_mode, step=1.0 if apart else None)
+            mantissas, clipped = rounded(structure, units, exponent, sign_mode, step=1.0 if apart else None)
             errors.add(structure, mantissas, units, exponent, clipped)
             is_constant = projection.source not in self.network.populations
             delay = offset if is_constant else offset + projection.delay_ticks - offsets[projection.source] - 1
             synapses, delay = _lent_delay(mantissas, delay)
-            stored = _by_sign(synapses) if apart else ((sign_mode, synapses),)
+            stored = by_sign(synapses) if apart else ((sign_mode, synapses),)
             lowered.extend(
                 LoweredProjection(
                     projection.name,
@@ -359,15 +366,21 @@ class _Layer:
                 for mode, part in stored
             )
             if is_constant:
-                constant = _chip_bias(mantissas, exponent)
+                constant = chip_units(mantissas, exponent)
             else:
                 factor = np.full(self.population.size, 2.0**exponent * 64)
-                twins.append(replace(projection, stages=(_scaled(mantissas, factor),), bias=None))
+                twins.append(replace(projection, stages=(fold((mantissas, Scale(factor))),), bias=None))
         if any(part.sign_mode != MIXED for part in lowered) and len(lowered) > len(weights):
             self.remarks.append(
                 "excitatory and inhibitory weights in lists of their own: 8 magnitude bits instead of 7"
             )
-        if self._forgets() and self.neuron.spiking and threshold % 2 == 0 and not drive.any() and _even(lowered):
+        if (
+            self._forgets()
+            and self.neuron.spiking
+            and threshold % 2 == 0
+            and not drive.any()
+            and all_even((part.structure, part.weight_exponent) for part in lowered)
+        ):
             # Sums are multiples of 128: an odd register next to the threshold keeps the rest of the last tick out of it.
             register = threshold - 1 if self.neuron.compare == "ge" else threshold + 1
             self._exact_threshold = True
@@ -449,12 +462,12 @@ class _Layer:
                 ),
             )
 
-    def _choose_threshold(self, structures: list[Dense | Sparse | Conv2d], drive: FloatArray) -> tuple[int, int]:
+    def _choose_threshold(self, structures: list[Folded], drive: FloatArray) -> tuple[int, int]:
         """(float-equivalent threshold in 64s, register mantissa) with the finest weights that cannot overflow."""
         arithmetic = self.chip.arithmetic
         highest = (1 << int(arithmetic.threshold_mantissa_bits.value)) - 1
-        largest = max((float(np.abs(_values(s)).max(initial=0.0)) for s in structures), default=0.0)
-        row_sum = sum((_row_sums(s) for s in structures), np.zeros(self.population.size))
+        largest = max((float(np.abs(weights_of(s)).max(initial=0.0)) for s in structures), default=0.0)
+        row_sum = sum((absolute_sums(s) for s in structures), np.zeros(self.population.size))
         worst = float(row_sum.max(initial=0.0))
         worst_drive = float(np.abs(drive).max(initial=0.0))
         accumulator = (1 << (dynamics.ACCUMULATOR_BITS - dynamics.WEIGHT_SHIFT)) - 1
@@ -502,7 +515,7 @@ class _Layer:
         rooms = ([value for value in fits if max(1.0, finest) <= value <= bound / room] for room in _ROOM_FOR_COUNTS)
         return min((max(values) for values in rooms if values), default=bound)
 
-    def _room_for_two_lists(self, structure: Dense | Sparse | Conv2d) -> bool:
+    def _room_for_two_lists(self, structure: Folded) -> bool:
         """True where excitatory and inhibitory lists of their own (one more weight bit, twice the axons) take at most half
         of one core, so that precision costs no cores."""
         limits = self.chip.limits
@@ -529,18 +542,18 @@ class _Layer:
             ("check accumulator_wraps in the report", "prune or scale down large weights"),
         )
 
-    def _finest(self, ideal: float, structures: list[Dense | Sparse | Conv2d], drive: FloatArray) -> int:
+    def _finest(self, ideal: float, structures: list[Folded], drive: FloatArray) -> int:
         """The threshold near ``ideal`` (never above) whose weights round best; among equals one that keeps bias in 64s."""
         spread = {max(1, int(ideal * (1 - 0.25 * step / _SEARCH_STEPS))) for step in range(_SEARCH_STEPS)}
         dyadic = {int(ideal) >> bits << bits for bits in range(int(ideal).bit_length())}
         candidates = sorted(spread | dyadic)
-        sample = np.concatenate([_sampled(_values(structure)) for structure in structures])
+        sample = np.concatenate([sampled(weights_of(structure)) for structure in structures])
         if sample.size == 0:
             return candidates[-1]
 
         def error(threshold: int) -> float:
             largest = float(np.abs(sample).max()) * threshold
-            exponent = _exponent_for(largest)
+            exponent = exponent_for(largest)
             step = 2.0 ** (exponent + 1)
             return float(np.sqrt(np.mean((np.rint(sample * threshold / step) * step / threshold - sample) ** 2)))
 
@@ -558,7 +571,7 @@ class _Layer:
         units: int,
         drive: FloatArray,
         offset: int,
-        errors: _WeightErrors,
+        errors: WeightErrors,
         lowered: list[LoweredProjection],
     ) -> tuple[LoweredPopulation, Population, LayerRounding]:
         neuron, size = self.neuron, self.population.size
@@ -616,16 +629,18 @@ class _Layer:
             threshold_error=0.0
             if neuron.threshold is None or self._exact_threshold
             else abs(register * 64 - units) / units,
-            tau_membrane_ticks=_tau(neuron.membrane_decay),
-            tau_membrane_chip_ticks=_tau((one - membrane_decay) / one),
-            tau_current_ticks=None if neuron.current_decay is None else _tau(neuron.current_decay),
-            tau_current_chip_ticks=None if neuron.current_decay is None else _tau((one - 1 - current_decay) / one),
+            tau_membrane_ticks=time_constant_ticks(neuron.membrane_decay),
+            tau_membrane_chip_ticks=time_constant_ticks((one - membrane_decay) / one),
+            tau_current_ticks=None if neuron.current_decay is None else time_constant_ticks(neuron.current_decay),
+            tau_current_chip_ticks=None
+            if neuron.current_decay is None
+            else time_constant_ticks((one - 1 - current_decay) / one),
             bias_error_max=bias_error,
             remarks=tuple(self.remarks),
         )
         return population, twin, rounding
 
-    def _report_losses(self, wanted: FloatArray, bias: IntArray, errors: _WeightErrors) -> None:
+    def _report_losses(self, wanted: FloatArray, bias: IntArray, errors: WeightErrors) -> None:
         """Findings for what rounding took away altogether: biases out of range, synapses and inputs that became 0."""
         clipped = int(np.sum(np.abs(wanted - bias) > 2.0**7))
         if clipped:
@@ -664,53 +679,7 @@ class _Layer:
         self.findings.append(Finding(code, message, self.where, fixes, severity))
 
 
-class _WeightErrors:
-    """Rounding errors over all weights of a layer, relative to the largest of each projection."""
-
-    def __init__(self) -> None:
-        self.largest = 0.0
-        self.clipped = 0
-        self.lost = 0
-        self.synapses = 0
-        self._alive: NDArray[np.bool_] | None = None
-        self._meant: NDArray[np.bool_] | None = None
-        self._squares = 0.0
-        self._count = 0
-
-    def add(
-        self,
-        wanted: Dense | Sparse | Conv2d,
-        mantissas: Dense | Sparse | Conv2d,
-        units: int,
-        exponent: int,
-        clipped: int,
-    ) -> None:
-        values = _values(wanted)
-        largest = float(np.abs(values).max(initial=0.0))
-        if largest == 0.0:
-            return
-        error = (_values(mantissas) * 2.0**exponent * 64 / units - values) / largest
-        self.largest = max(self.largest, float(np.abs(error).max()))
-        self._squares += float((error**2).sum())
-        self._count += error.size
-        self.clipped += clipped
-        self.synapses += int(np.count_nonzero(values))
-        self.lost += int(np.count_nonzero((values != 0) & (_values(mantissas) == 0)))
-        meant, alive = _row_sums(wanted) > 0, _row_sums(mantissas) > 0
-        self._meant = meant if self._meant is None else self._meant | meant
-        self._alive = alive if self._alive is None else self._alive | alive
-
-    @property
-    def silenced(self) -> int:
-        """Neurons with weights in the network and none on the chip."""
-        return 0 if self._meant is None or self._alive is None else int(np.sum(self._meant & ~self._alive))
-
-    @property
-    def rms(self) -> float:
-        return float(np.sqrt(self._squares / self._count)) if self._count else 0.0
-
-
-def _lent_delay(structure: Dense | Sparse | Conv2d, delay: int) -> tuple[Dense | Sparse | Conv2d, int]:
+def _lent_delay(structure: Folded, delay: int) -> tuple[Folded, int]:
     """Where a spike comes too late (``delay`` below 0), take that from the delays of the synapses themselves."""
     if delay >= 0 or not isinstance(structure, Sparse) or structure.delay is None or not structure.delay.size:
         return structure, delay
@@ -720,122 +689,6 @@ def _lent_delay(structure: Dense | Sparse | Conv2d, delay: int) -> tuple[Dense |
 
 def _constant_projection(population: Population) -> Projection:
     return Projection(f"bias:{population.name}", f"bias:{population.name}", population.name, ())
-
-
-def _even(projections: list[LoweredProjection]) -> bool:
-    """True when every weight is a multiple of 128 on the chip."""
-    return all(part.weight_exponent >= 1 or not (_values(part.structure) % 2).any() for part in projections)
-
-
-def _chip_bias(mantissas: Dense | Sparse | Conv2d, exponent: int) -> FloatArray:
-    """What an always-firing source adds per tick, in chip units."""
-    assert isinstance(mantissas, Dense)
-    return np.asarray(mantissas.weight[:, 0] * 2.0**exponent * 64)
-
-
-def _by_sign(mantissas: Dense | Sparse | Conv2d) -> tuple[tuple[int, Dense | Sparse | Conv2d], ...]:
-    """Excitatory and inhibitory part; a dense one becomes listed, since each part has gaps."""
-    if isinstance(mantissas, Conv2d):
-        return (
-            (EXCITATORY, replace(mantissas, weight=np.maximum(mantissas.weight, 0.0))),
-            (INHIBITORY, replace(mantissas, weight=np.minimum(mantissas.weight, 0.0))),
-        )
-    weight = mantissas.weight if isinstance(mantissas, Sparse) else sp.csr_array(mantissas.weight)
-    delay = mantissas.delay if isinstance(mantissas, Sparse) else None
-    parts = []
-    for mode, chosen in ((EXCITATORY, weight.data > 0), (INHIBITORY, weight.data < 0)):
-        rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))[chosen]
-        start = np.searchsorted(rows, np.arange(weight.shape[0] + 1))
-        part = sp.csr_array((weight.data[chosen], weight.indices[chosen], start), shape=weight.shape)
-        parts.append((mode, Sparse(part, None if delay is None else delay[chosen])))
-    return tuple(parts)
-
-
-def _values(structure: Dense | Sparse | Conv2d) -> FloatArray:
-    """All weights as a flat array."""
-    if isinstance(structure, Sparse):
-        return np.asarray(structure.weight.data)
-    return structure.weight.reshape(-1)
-
-
-def _sampled(values: FloatArray) -> FloatArray:
-    """At most 50,000 weights, evenly spaced: enough to judge a scale."""
-    return values[:: max(1, values.shape[0] // 50_000)]
-
-
-def _row_sums(structure: Dense | Sparse | Conv2d) -> FloatArray:
-    """Sum of absolute weights into each target neuron (for a convolution: its largest possible sum)."""
-    if isinstance(structure, Dense):
-        return np.asarray(np.abs(structure.weight).sum(axis=1))
-    if isinstance(structure, Sparse):
-        return np.asarray(abs(structure.weight).sum(axis=1)).reshape(-1)
-    per_channel = np.abs(structure.weight).sum(axis=(1, 2, 3))
-    return np.repeat(per_channel, structure.n_out // per_channel.shape[0])
-
-
-def _scaled(structure: Dense | Sparse | Conv2d, factor: FloatArray) -> Dense | Sparse | Conv2d:
-    """Multiply the weights into each target neuron by ``factor``; a convolution stays one if the factor allows it."""
-    if isinstance(structure, Dense):
-        return Dense(structure.weight * factor[:, None])
-    if isinstance(structure, Sparse):
-        return Sparse(_row_scaled(structure.weight, factor), structure.delay)
-    channels = structure.weight.shape[0]
-    by_channel = factor.reshape(channels, -1)
-    if np.all(by_channel == by_channel[:, :1]):
-        return replace(structure, weight=structure.weight * by_channel[:, 0][:, None, None, None])
-    return Sparse(_row_scaled(structure.to_sparse(), factor))
-
-
-def _row_scaled(weight: sp.csr_array, factor: FloatArray) -> sp.csr_array:
-    """Rows times ``factor``, the order of the stored synapses kept (their delays follow it)."""
-    values = weight.data * np.repeat(factor, np.diff(weight.indptr))
-    return sp.csr_array((values, weight.indices, weight.indptr), shape=weight.shape)
-
-
-def _exponent_for(largest: float) -> int:
-    """Smallest weight exponent with which ``largest`` (in 64s) still fits the mantissa.
-
-    Not below -1, since the chip cuts every weight down to a multiple of 64; mixed mantissas are even, so -1 cuts nothing.
-    """
-    if largest <= 0:
-        return 0
-    return int(np.clip(np.ceil(np.log2(largest / 254.0) - 1e-12), -1, 7))
-
-
-def _weight_format(structure: Dense | Sparse | Conv2d, units: int) -> tuple[int, int]:
-    """(exponent, sign mode): one-signed weights gain a bit of precision over mixed ones."""
-    values = _values(structure)
-    exponent = _exponent_for(float(np.abs(values).max(initial=0.0)) * units / 64)
-    if values.size and values.min() >= 0:
-        return exponent, EXCITATORY
-    if values.size and values.max() <= 0:
-        return exponent, INHIBITORY
-    return exponent, MIXED
-
-
-def _rounded(
-    structure: Dense | Sparse | Conv2d, units: int, exponent: int, sign_mode: int, step: float | None = None
-) -> tuple[Dense | Sparse | Conv2d, int]:
-    """Mantissas (same structure, integer values) and how many had to be clipped by more than rounding.
-
-    Mixed signs leave steps of 2; with ``step`` 1 the two signs are meant for lists of their own.
-    """
-    step = step or (2.0 if sign_mode == MIXED else 1.0)
-    low, high = {MIXED: (-256.0, 254.0), EXCITATORY: (0.0, 255.0), INHIBITORY: (-255.0, 0.0)}[sign_mode]
-    if sign_mode == MIXED and step == 1.0:
-        low, high = -255.0, 255.0
-
-    def mantissa(values: FloatArray) -> FloatArray:
-        return np.rint(values * (units / 64 / 2.0**exponent / step)) * step
-
-    exact = mantissa(_values(structure))
-    clipped = int(np.sum((exact < low - step) | (exact > high + step)))
-    if isinstance(structure, Sparse):
-        weight = sp.csr_array(
-            (np.clip(exact, low, high), structure.weight.indices, structure.weight.indptr), shape=structure.weight.shape
-        )
-        return Sparse(weight, structure.delay), clipped
-    return replace(structure, weight=np.clip(mantissa(structure.weight), low, high)), clipped
 
 
 def _bias_registers(drive: FloatArray) -> tuple[int, IntArray]:
@@ -855,12 +708,6 @@ def _settled(drive: float, decay: FloatArray) -> float:
     """Largest membrane under a constant worst-case drive."""
     slowest = float(decay.max(initial=0.0))
     return drive / max(1.0 - slowest, 1.0 / 1024)
-
-
-def _tau(decay: FloatArray) -> float | None:
-    """Time constant in ticks of the median decay factor; None where nothing decays or nothing is kept."""
-    factor = float(np.median(decay)) if decay.size else 0.0
-    return None if factor <= 0.0 or factor >= 1.0 else float(-1.0 / np.log(factor))
 
 
 def _delay_findings(network: Network, projections: list[LoweredProjection], longest: int) -> list[Finding]:
@@ -898,7 +745,7 @@ def _delay_findings(network: Network, projections: list[LoweredProjection], long
     return list(dict.fromkeys(findings))
 
 
-def _longest_own_delay(structure: Dense | Sparse | Conv2d) -> int:
+def _longest_own_delay(structure: Folded) -> int:
     """Largest delay that synapses have besides their projection's."""
     delay = structure.delay if isinstance(structure, Sparse) else None
     return 0 if delay is None or not delay.size else int(delay.max())

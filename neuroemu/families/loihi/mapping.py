@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding, errors_in
@@ -22,15 +20,15 @@ from neuroemu.families.loihi.image import (
     check_core,
 )
 from neuroemu.families.loihi.lower import LoweredNetwork
-from neuroemu.families.loihi.pieces import Piece, cut, output_axons, port_sizes
-from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
-from neuroemu.mapping.pack import pack
-from neuroemu.mapping.place import PLACERS
+from neuroemu.families.loihi.pieces import Piece, SynapseBlock, cut
+from neuroemu.image.symbols import Symbols
+from neuroemu.mapping.cores import Placement, by_source, first_neurons, place_pieces, routes_of, symbols_of
+from neuroemu.mapping.partition import DEFAULT_PARTITIONER
+from neuroemu.mapping.place import DEFAULT_PLACER
 
 IntArray = NDArray[np.int64]
+UInt16 = NDArray[np.uint16]
 
-DEFAULT_PARTITIONER = "overlap_growth"
-DEFAULT_PLACER = "hilbert_swap"
 _RESOURCES = (
     "compartments",
     "input_axons",
@@ -57,29 +55,6 @@ _FIXES_OF_TABLES = {
 _FIXES_OF_A_PIECE = ("make the population smaller", "split the population", "use a chip with larger cores")
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where every piece went.
-
-    Attributes:
-        core_of_piece: int64 (pieces,), physical core number.
-        traffic: int64 CSR (logical cores, logical cores), axons between cores weighted with the profiled spikes.
-        use: int64 (cores used, resources) in the order of ``resources``; ``cores`` are their physical numbers.
-    """
-
-    pieces: tuple[Piece, ...]
-    core_of_piece: IntArray
-    cores: IntArray
-    use: IntArray
-    resources: tuple[str, ...]
-    limits: CoreLimits
-    lower_bound: int
-    binding_resource: str
-    traffic: sp.csr_array
-    partitioner: str
-    placer: str
-
-
 def core_limits(chip: Any) -> CoreLimits:
     """Limits of one core from the chip file."""
     limits = chip.limits
@@ -102,7 +77,7 @@ def map_network(
     placer: str = DEFAULT_PLACER,
     rates: Mapping[str, IntArray] | None = None,
     seed: int = 0,
-) -> Placement:
+) -> Placement[Piece]:
     """Cut, pack and place a lowered network.
 
     Args:
@@ -113,41 +88,11 @@ def map_network(
     """
     limits = core_limits(chip)
     pieces = cut(network, limits, partitioner, seed)
-    by_population: dict[str, tuple[Piece, ...]] = {}
-    for piece in pieces:
-        by_population[piece.population.name] = (*by_population.get(piece.population.name, ()), piece)
-    outputs = output_axons(network, by_population)
+    outputs = routes_of(pieces)
     use = np.array([_piece_use(piece, outputs[piece.population.name]) for piece in pieces], np.int64)
-    use = use.reshape(len(pieces), len(_RESOURCES))
     room = np.array([getattr(limits, name) for name in _RESOURCES], np.int64)
     _refuse_pieces(pieces, use, room)
-    affinity = _piece_traffic(pieces, rates)
-    logical = np.asarray(pack(use, room, affinity=affinity, algorithm="affinity"), np.int64)
-    count = int(logical.max(initial=-1)) + 1
-    mesh = chip.structure.mesh
-    _refuse_chip(count, mesh.available_slots.shape[0], use, room)
-    member = sp.csr_array(
-        (np.ones(len(pieces), np.int64), (np.arange(len(pieces)), logical)), shape=(len(pieces), count)
-    )
-    traffic = sp.csr_array(member.T @ affinity @ member)
-    slot = np.asarray(PLACERS[placer](traffic, mesh, seed), np.int64)
-    core_use = np.zeros((count, len(_RESOURCES)), np.int64)
-    np.add.at(core_use, logical, use)
-    bound, binding = _lower_bound(use, room)
-    order = np.argsort(slot)
-    return Placement(
-        pieces=pieces,
-        core_of_piece=slot[logical],
-        cores=slot[order],
-        use=core_use[order],
-        resources=_RESOURCES,
-        limits=limits,
-        lower_bound=bound,
-        binding_resource=binding,
-        traffic=sp.csr_array(traffic[order][:, order]),
-        partitioner=partitioner,
-        placer=placer,
-    )
+    return place_pieces(pieces, use, room, _RESOURCES, chip.structure.mesh, partitioner, placer, seed, rates)
 
 
 def _piece_use(piece: Piece, outputs: IntArray) -> list[int]:
@@ -165,7 +110,7 @@ def _piece_use(piece: Piece, outputs: IntArray) -> list[int]:
 def _refuse_pieces(pieces: tuple[Piece, ...], use: IntArray, room: IntArray) -> None:
     """Limits that cutting cannot mend (profiles, formats), for every population at once."""
     findings: dict[tuple[str, int], Finding] = {}
-    for row, column in np.argwhere(use > room):
+    for row, column in np.argwhere(use.reshape(-1, len(room)) > room):
         name = pieces[row].population.name
         label = _RESOURCES[column].replace("_", " ")
         findings[name, int(column)] = Finding(
@@ -179,144 +124,71 @@ def _refuse_pieces(pieces: tuple[Piece, ...], use: IntArray, room: IntArray) -> 
         raise DoesNotFit(findings.values())
 
 
-def _refuse_chip(needed: int, available: int, use: IntArray, room: IntArray) -> None:
-    if needed <= available:
-        return
-    totals = use.sum(axis=0)
-    worst = int(np.argmax(totals / (room * available)))
-    raise DoesNotFit(
-        Finding(
-            "NE4106",
-            f"needs {needed} cores, {needed - available} more than the {available} of the chip; the scarcest resource is "
-            f"{_RESOURCES[worst].replace('_', ' ')} ({totals[worst]:,} needed, {room[worst] * available:,} on the chip)",
-            fixes=(
-                "make the largest layer smaller or prune its synapses",
-                "use convolutions with fewer output channels or a larger stride",
-                f"use {-(-needed // available)} chips (a chip file with a larger mesh)",
-            ),
-        )
-    )
-
-
-def _lower_bound(use: IntArray, room: IntArray) -> tuple[int, str]:
-    """Cores that the scarcest resource of these pieces demands; another cut could share more input axons."""
-    totals = use[:, :4].sum(axis=0)
-    needed = -(-totals // room[:4])
-    worst = int(np.argmax(totals / room[:4]))
-    return int(max(needed.max(initial=1), 1)), _RESOURCES[worst]
-
-
-def _piece_traffic(pieces: tuple[Piece, ...], rates: Mapping[str, IntArray] | None) -> sp.csr_array:
-    """Packets from piece to piece: one per output axon and spike."""
-    piece_of: dict[str, IntArray] = {}
-    for number, piece in enumerate(pieces):
-        piece_of.setdefault(piece.population.name, np.full(piece.population.size, -1, np.int64))[piece.neurons] = number
-    rows, columns, packets = [], [], []
-    for number, piece in enumerate(pieces):
-        for block in piece.blocks:
-            source = block.projection.source
-            if source not in piece_of:
-                continue
-            rate = np.ones(piece_of[source].shape[0], np.int64) if rates is None else rates[source]
-            sent = np.bincount(
-                piece_of[source][block.route_source], weights=rate[block.route_source], minlength=len(pieces)
-            ).astype(np.int64)
-            from_pieces = np.flatnonzero(sent)
-            rows.append(from_pieces)
-            columns.append(np.full(from_pieces.shape[0], number))
-            packets.append(sent[from_pieces])
-    shape = (len(pieces), len(pieces))
-    if not rows:
-        return sp.csr_array(shape, dtype=np.int64)
-    return sp.csr_array((np.concatenate(packets), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
-
-
 # ---------------------------------------------------------------------------- core images
 
 
-def build_image(network: LoweredNetwork, placement: Placement, chip: Any, dialect: str, seed: int = 0) -> ProgramImage:
+def build_image(
+    network: LoweredNetwork, placement: Placement[Piece], chip: Any, dialect: str, seed: int = 0
+) -> ProgramImage:
     """Write registers, synapse memories, axon tables and host routes of the placed network."""
     builders = {int(core): _CoreBuilder(int(core)) for core in placement.cores}
-    first_source = port_sizes(network.ports)
-    place: dict[str, tuple[IntArray, IntArray]] = {
+    first_source = {port.name: port.first_source for port in network.ports}
+    places: dict[str, tuple[IntArray, IntArray]] = {
         population.name: (np.zeros(population.size, np.int64), np.zeros(population.size, np.int64))
         for population in network.populations
     }
-    routes: list[tuple[str, IntArray, int, IntArray, IntArray]] = []
-    for piece, core in zip(placement.pieces, placement.core_of_piece, strict=True):
-        builder = builders[int(core)]
-        base = builder.add_compartments(piece)
-        cores, compartments = place[piece.population.name]
+    blocks: list[tuple[SynapseBlock, int, int]] = []
+    for piece, core in placement.by_core:
+        base = builders[core].add_compartments(piece)
+        cores, compartments = places[piece.population.name]
         cores[piece.neurons] = core
         compartments[piece.neurons] = base + np.arange(piece.size)
-        for block in piece.blocks:
-            first_axon = builder.add_block(block, base)
-            routes.append(
-                (
-                    block.projection.source,
-                    block.route_source,
-                    int(core),
-                    block.route_axon + first_axon,
-                    block.route_atom,
-                )
-            )
-    host, outputs = _sorted_routes(routes, first_source, sum(port.size for port in network.ports), place, builders)
-    images = tuple(builders[int(core)].image(*outputs[int(core)]) for core in placement.cores)
-    findings = [finding for image in images for finding in check_core(image, placement.limits)]
+        blocks += [(block, core, builders[core].add_block(block, base)) for block in piece.blocks]
+    first_neuron, size = first_neurons({core: builder.compartments for core, builder in builders.items()})
+    host, chips = _Routes(), _Routes()
+    for block, core, first_axon in blocks:
+        sender = block.projection.source
+        if sender in first_source:
+            host.add(block.route_source + first_source[sender], core, block.route_axon + first_axon, block.route_atom)
+        else:
+            cores, compartments = places[sender]
+            source = (first_neuron[cores] + compartments)[block.route_source]
+            chips.add(source, core, block.route_axon + first_axon, block.route_atom)
+    images = []
+    start, columns = chips.by_source(size)
+    for core, builder in builders.items():
+        own = start[first_neuron[core] : first_neuron[core] + builder.compartments + 1]
+        images.append(builder.image(own - own[0], *(column[own[0] : own[-1]] for column in columns)))
+    findings = [finding for image in images for finding in check_core(image, core_limits(chip))]
     if errors_in(findings):
         raise DoesNotFit(findings)
-    symbols = Symbols(
-        inputs=tuple(
-            Port(port.name, port.shape, first_source[port.name], port.size, port.constant) for port in network.ports
-        ),
-        populations=tuple(
-            PopulationSymbol(
-                population.name,
-                population.shape,
-                population.tick_offset,
-                population.spiking,
-                place[population.name][0].astype(np.int32),
-                place[population.name][1].astype(np.int32),
-            )
-            for population in network.populations
-        ),
-        outputs=network.outputs,
-        dialect=dialect,
+    start, columns = host.by_source(sum(port.size for port in network.ports))
+    return ProgramImage(
+        chip=chip.to_dict(),
+        symbols=Symbols(network.ports, symbols_of(network.populations, places), network.outputs, dialect),
+        cores=tuple(images),
+        host=HostRoutes(start, *columns),
+        seed=seed,
     )
-    return ProgramImage(chip=chip.to_dict(), symbols=symbols, cores=images, host=host, seed=seed)
 
 
-def _sorted_routes(
-    routes: list[tuple[str, IntArray, int, IntArray, IntArray]],
-    first_source: Mapping[str, int],
-    host_sources: int,
-    place: Mapping[str, tuple[IntArray, IntArray]],
-    builders: Mapping[int, _CoreBuilder],
-) -> tuple[HostRoutes, dict[int, tuple[IntArray, IntArray, IntArray, IntArray]]]:
-    """Host routes and each core's output axons, sorted by source, destination core and axon."""
-    empty = [np.zeros(0, np.int64)]
-    host: list[IntArray] = []
-    chip: list[IntArray] = []
-    for source, numbers, core, axon, atom in routes:
-        destination = np.full(numbers.shape[0], core, np.int64)
-        if source in first_source:
-            host.append(np.stack([numbers + first_source[source], destination, axon, atom]))
-        else:
-            cores, compartments = place[source]
-            chip.append(np.stack([cores[numbers], compartments[numbers], destination, axon, atom]))
-    columns = np.concatenate(host, axis=1) if host else np.stack(empty * 4)
-    columns = columns[:, np.lexsort((columns[2], columns[1], columns[0]))]
-    start = np.searchsorted(columns[0], np.arange(host_sources + 1)).astype(np.int64)
-    host_routes = HostRoutes(start, *(column.astype(np.uint16) for column in columns[1:]))
-    columns = np.concatenate(chip, axis=1) if chip else np.stack(empty * 5)
-    columns = columns[:, np.lexsort((columns[3], columns[2], columns[1], columns[0]))]
-    outputs = {}
-    for core, builder in builders.items():
-        first, last = np.searchsorted(columns[0], [core, core + 1])
-        own = columns[:, first:last]
-        start = np.searchsorted(own[1], np.arange(builder.compartments + 1)).astype(np.int64)
-        outputs[core] = (start, own[2], own[3], own[4])
-    return host_routes, outputs
+class _Routes:
+    """Collects routes in the order of their destinations."""
+
+    def __init__(self) -> None:
+        self._source: list[IntArray] = []
+        self._columns: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+
+    def add(self, source: IntArray, core: int, axon: IntArray, atom: IntArray) -> None:
+        """Append the routes of a block to one core."""
+        self._source.append(source)
+        for column, values in zip(self._columns, (np.full(source.shape[0], core), axon, atom), strict=True):
+            column.append(values.astype(np.uint16))
+
+    def by_source(self, sources: int) -> tuple[IntArray, list[Any]]:
+        """(start of every source, [core, axon, atom])."""
+        start, columns = by_source(self._source, self._columns, sources)
+        return start, [column.astype(np.uint16) for column in columns]
 
 
 class _CoreBuilder:
@@ -381,7 +253,7 @@ class _CoreBuilder:
         self._axons += block.axons
         return first_axon
 
-    def image(self, output_start: IntArray, core: IntArray, axon: IntArray, atom: IntArray) -> CoreImage:
+    def image(self, output_start: IntArray, core: UInt16, axon: UInt16, atom: UInt16) -> CoreImage:
         """The finished core."""
         joined = {name: np.concatenate([*parts, np.zeros(0, np.int64)]) for name, parts in self._columns.items()}
         return CoreImage(
@@ -404,9 +276,9 @@ class _CoreBuilder:
             axon_atoms=joined["atoms"].astype(np.uint16),
             axon_base=joined["base"].astype(np.uint16),
             output_start=output_start,
-            output_core=core.astype(np.uint16),
-            output_axon=axon.astype(np.uint16),
-            output_atom=atom.astype(np.uint16),
+            output_core=core,
+            output_axon=axon,
+            output_atom=atom,
         )
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, SynapseFormat, list_bits, list_bits_table
-from neuroemu.families.loihi.lower import HostPort, LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.families.loihi.lower import LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.mapping.cores import routes_of
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 
 IntArray = NDArray[np.int64]
@@ -118,7 +119,7 @@ def cut(network: LoweredNetwork, limits: CoreLimits, partitioner: str, seed: int
                 findings.extend(error.findings)
         if findings:
             raise DoesNotFit(findings)
-        dirty = _tighten(network, pieces, limits, most)
+        dirty = _tighten(pieces, limits, most)
         if not dirty:
             return tuple(piece for population in network.populations for piece in pieces[population.name])
     raise DoesNotFit(
@@ -135,23 +136,9 @@ def cut(network: LoweredNetwork, limits: CoreLimits, partitioner: str, seed: int
     )
 
 
-def output_axons(network: LoweredNetwork, pieces: Mapping[str, tuple[Piece, ...]]) -> dict[str, IntArray]:
-    """Output axons that each neuron needs: one per piece and projection that it feeds."""
-    needed = {population.name: np.zeros(population.size, np.int64) for population in network.populations}
-    for population_pieces in pieces.values():
-        for piece in population_pieces:
-            for block in piece.blocks:
-                if block.projection.source in needed:
-                    of_source = needed[block.projection.source]
-                    of_source += np.bincount(block.route_source, minlength=of_source.shape[0])
-    return needed
-
-
-def _tighten(
-    network: LoweredNetwork, pieces: Mapping[str, tuple[Piece, ...]], limits: CoreLimits, most: dict[str, int]
-) -> set[str]:
+def _tighten(pieces: Mapping[str, tuple[Piece, ...]], limits: CoreLimits, most: dict[str, int]) -> set[str]:
     """Lower ``most`` for populations whose pieces need too many output axons; returns their names."""
-    needed = output_axons(network, pieces)
+    needed = routes_of([piece for parts in pieces.values() for piece in parts])
     dirty = set()
     for name, population_pieces in pieces.items():
         worst = max((int(needed[name][piece.neurons].sum()) for piece in population_pieces), default=0)
@@ -643,12 +630,3 @@ def _pattern_lists(
             values = np.ascontiguousarray(weight[low:high, atom % per_group_in][:, row_taps, column_taps].T).reshape(-1)
             filled = values != 0
             yield index[filled], values[filled]
-
-
-def port_sizes(ports: tuple[HostPort, ...]) -> dict[str, int]:
-    """First source number of each host port."""
-    first, numbers = 0, {}
-    for port in ports:
-        numbers[port.name] = first
-        first += port.size
-    return numbers

@@ -161,7 +161,7 @@ def test_a_mesh_with_too_few_cores_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DoesNotFit) as caught:
         deploy(example("digits_mlp", "digits_test")[0], file)
-    assert [finding.code for finding in caught.value.findings] == ["NE4502"]
+    assert [finding.code for finding in caught.value.findings] == ["NE4106"]
 
 
 def changed(**values: Any) -> Callable[[Neuron], Neuron]:

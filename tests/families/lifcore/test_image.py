@@ -15,5 +15,5 @@ def test_the_documented_register_map_is_the_one_in_use() -> None:
     assert [layout.name for layout in LAYOUTS if field_table(layout) not in page] == []
 
 
-def test_a_dense_synapse_saves_the_index() -> None:
-    assert LISTED.width - DENSE.width == 20
+def test_a_dense_synapse_is_a_weight_alone() -> None:
+    assert (DENSE.width, LISTED.width) == (16, 16 + 6 + 20)

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.lower import (
-    EXCITATORY,
-    INHIBITORY,
-    MIXED,
     LoweredNetwork,
     lower,
 )
+from neuroemu.families.loihi.weights import EXCITATORY, INHIBITORY, MIXED
 from neuroemu.machine import Run
 from neuroemu.network.builder import NetworkBuilder
 from neuroemu.network.connectivity import Dense, Sparse

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from neuroemu.errors import DoesNotFit
 from neuroemu.families.loihi.image import CoreImage
 from neuroemu.families.loihi.lower import LoweredNetwork, lower
-from neuroemu.families.loihi.mapping import Placement, build_image, core_limits, map_network
+from neuroemu.families.loihi.mapping import build_image, core_limits, map_network
 from neuroemu.families.loihi.packing import pack
-from neuroemu.families.loihi.summary import mapping_section
 from neuroemu.image.container import Program
 from neuroemu.machine import Machine, Run
+from neuroemu.mapping.cores import Placement, mapping_section
 from neuroemu.mapping.partition import PARTITIONERS
 from neuroemu.mapping.place import PLACERS
 from neuroemu.network.builder import NetworkBuilder
@@ -211,7 +211,7 @@ def test_small_layers_share_a_core() -> None:
 
 def test_the_mapping_section_recounts_from_the_placement(small: ChipSpec) -> None:
     network, placement, cores = placed(every_kind(6), small)
-    section = mapping_section(placement, small)
+    section = mapping_section(placement, small.structure.mesh)
     mesh = small.structure.mesh
     messages = hops = farthest = 0
     loads = np.zeros(mesh.links, np.int64)

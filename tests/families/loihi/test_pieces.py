@@ -15,7 +15,8 @@ from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, ProgramImage, check_core
 from neuroemu.families.loihi.lower import LoweredNetwork, lower
 from neuroemu.families.loihi.mapping import build_image, core_limits, map_network
-from neuroemu.families.loihi.pieces import Piece, cut, dense_format, output_axons, sparse_format
+from neuroemu.families.loihi.pieces import Piece, cut, dense_format, sparse_format
+from neuroemu.mapping.cores import routes_of
 from neuroemu.network.builder import NetworkBuilder
 from neuroemu.network.connectivity import Conv2d
 from neuroemu.network.model import Network, Neuron
@@ -220,8 +221,7 @@ def test_output_axons_are_one_per_neuron_and_listening_piece(rng: np.random.Gene
     builder = layer((4,), (10,)).population("wide", (1500,), IF).dense("in", "layer", rng.uniform(0, 1, (10, 4)))
     network = lower(builder.dense("layer", "wide", rng.uniform(0, 1, (1500, 10))).build(), LOIHI1)
     pieces = cut(network, core_limits(LOIHI1), "overlap_growth", 0)
-    by_name = {name: tuple(p for p in pieces if p.population.name == name) for name in ("layer", "wide")}
-    needed = output_axons(network, by_name)
+    needed = routes_of(pieces)
     assert needed["layer"].tolist() == [2] * 10
     assert needed["wide"].sum() == 0
 
