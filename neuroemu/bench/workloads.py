@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,10 +14,9 @@ from neuroemu.bench.files import problems_of, read_network
 from neuroemu.bench.networks import NETWORKS, Net, network_named
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.errors import Finding
-from neuroemu.families.lifcore import dynamics
-from neuroemu.families.lifcore.image import FAMILY, CoreImage, ProgramImage, pack
+from neuroemu.families.lifcore.arrays import program_from_network_arrays
+from neuroemu.families.lifcore.image import FAMILY
 from neuroemu.image.container import Program
-from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
 from neuroemu.network.builder import NetworkBuilder
 from neuroemu.network.neurons import cuba_lif
 from neuroemu.spec import load_chip
@@ -90,7 +88,7 @@ def arrays_of(name: str) -> Net:
 def from_arrays(net: Net, name: str, chip: str) -> Workload:
     """The network of plain arrays as a program."""
     started = time.process_time()
-    program = _program(net, load_chip(chip))
+    program = program_from_network_arrays(net, load_chip(chip))
     return Workload(
         name=name,
         inputs=int(net["n_in"]),
@@ -154,48 +152,3 @@ def loihi_cuba(neurons: int = 4000, fan_out: int = 100, ticks: int = 1000, seed:
         build_cpu_s=time.process_time() - started,
         arrays=lambda: arrays,
     )
-
-
-def _program(net: Mapping[str, Any], chip: Any) -> Program:
-    """All neurons on one core, one list per source."""
-    inputs, neurons = int(net["n_in"]), int(net["n"])
-    sources = inputs + neurons
-    zeros, every = np.zeros(sources, np.int64), np.arange(sources, dtype=np.int64)
-    profile = {
-        "input_shift": 0,
-        "current_keep": dynamics.DECAY_ONE - int(net["du"]),
-        "leak_mode": dynamics.LEAK_SCALE,
-        "leak_amount": dynamics.DECAY_ONE - int(net["dv"]),
-        "compare": dynamics.ABOVE,
-        "reset": dynamics.RESET_TO_VALUE,
-        "reset_value": int(net["v_reset"]),
-        "period": int(net["R"]),
-    }
-    columns = {"threshold": net["theta"], "bias": net["bias"], "initial": net["v0"]}
-    columns |= {"profile": np.zeros(neurons), "bias_start": np.zeros(neurons)}
-    core = CoreImage(
-        core=0,
-        potential_bits=int(chip.arithmetic.potential_bits.value),
-        overflow=int(chip.arithmetic.overflow.value == "wrap"),
-        profiles={field: np.array([value], np.int64) for field, value in profile.items()},
-        neurons={field: np.asarray(column, np.int64) for field, column in columns.items()},
-        route_start=np.arange(neurons + 1, dtype=np.int64),
-        route_core=np.zeros(neurons, np.int64),
-        route_axon=every[inputs:],
-        axon_list=every,
-        axon_base=zeros,
-        list_start=np.asarray(net["indptr"], np.int64),
-        list_kind=np.ones(sources, np.int64),
-        index=np.asarray(net["indices"], np.int64),
-        weight=np.asarray(net["weights"], np.int64),
-        delay=np.asarray(net["delays"], np.int64),
-    )
-    place = np.arange(neurons, dtype=np.int32)
-    symbols = Symbols(
-        inputs=(Port("input", (inputs,), 0, inputs),) if inputs else (),
-        populations=(PopulationSymbol("neurons", (neurons,), 0, True, np.zeros(neurons, np.int32), place),),
-        outputs=("neurons",),
-        dialect="",
-    )
-    host = np.arange(inputs + 1, dtype=np.int64)
-    return pack(ProgramImage(chip.to_dict(), symbols, (core,), host, zeros[:inputs], every[:inputs]))

@@ -49,7 +49,7 @@ NETS: dict[str, Callable[[], Net]] = {
 
 
 def mesh_of(tmp_path: Path, cores: int, neurons: int, kinds: str = "[dense, sparse, shared_kernel]") -> ChipSpec:
-    file = tmp_path / f"mesh.yaml"
+    file = tmp_path / "mesh.yaml"
     file.write_text(
         f"extends: lifcore\nname: mesh\ntitle: a mesh\nstructure: {{mesh_columns: {cores}, mesh_rows: 1, cores: {cores}}}\n"
         f"limits: {{neurons: {neurons}, axons: 100000, routes: 100000, synapse_memory: 4 MiB}}\n"
