@@ -22,6 +22,7 @@ from neuroemu.families.loihi.recorded import (
     replay_weight_table,
 )
 from neuroemu.families.loihi.recorded_costs import replay_estimates, replay_results
+from neuroemu.families.truenorth import recorded as truenorth
 
 Status = Literal["passed", "failed", "unsupported"]
 Replayer = Callable[[Path], Iterator[Replay]]
@@ -101,7 +102,7 @@ def verify_paths(paths: Sequence[Path], on_case: Callable[[str], None] | None = 
         raise BadInput(Finding("NE7001", "no such file or folder", str(path)) for path in missing)
     cases: list[Case] = []
     for path in wanted:
-        for case in _cases_below(path):
+        for case in _cases_below(path, wanted):
             cases.append(case)
             if on_case is not None:
                 on_case(str(case))
@@ -114,12 +115,12 @@ def shipped_cases() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[1] / "tests" / "golden"
 
 
-def _cases_below(path: Path) -> Iterator[Case]:
+def _cases_below(path: Path, everywhere: Sequence[Path]) -> Iterator[Case]:
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     for file in files:
         shown = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
-            recognised = _recognise(file)
+            recognised = _recognise(file, everywhere)
         except Exception as error:  # noqa: BLE001  # whatever a damaged file makes us stumble over, it is a failure
             yield Case(shown, "", "failed", 0, 1, f"cannot be read: {type(error).__name__}: {error}")
             continue
@@ -146,21 +147,21 @@ def _replayed(replay: Replayer, file: Path, shown: str) -> Iterator[Case]:
 # ---------------------------------------------------------------------------- recognising files by their content
 
 
-def _recognise(file: Path) -> Replayer | str | None:
+def _recognise(file: Path, everywhere: Sequence[Path]) -> Replayer | str | None:
     """How to replay a file, or which missing feature it needs, or None when it is no case."""
     if file.name.endswith((".json", ".json.gz")):
-        return _recognise_json(file)
+        return _recognise_json(file, everywhere)
     if file.suffix == ".npz":
-        return _recognise_npz(file)
+        return _recognise_npz(file, everywhere)
     return None
 
 
-def _recognise_json(file: Path) -> Replayer | str | None:
+def _recognise_json(file: Path, everywhere: Sequence[Path]) -> Replayer | str | None:
     if file.stat().st_size > MOST_TEXT_BYTES:
         return None
     text = read_text(file)
     if file.name.endswith(".model.json"):
-        return "TrueNorth corelet models (no truenorth family yet)"
+        return lambda path: _replays(truenorth.replay_model(path, text, _finder(path, everywhere)))
     data = json.loads(text)
     if isinstance(data, list) and data and isinstance(data[0], dict):
         if {"energy_J", "timing_model", "neurons_updated"} <= data[0].keys():
@@ -185,7 +186,7 @@ def _recognise_object(data: Mapping[str, Any]) -> Replayer | str | None:
     if {"populations", "projections"} <= data.keys():
         return "SpiNNaker mapping of PyNN networks (no spinnaker family yet)"
     if {"source", "cases"} <= data.keys():
-        return "TrueNorth neuron behaviours (no truenorth family yet)"
+        return lambda path: _replays(truenorth.replay_behaviours(json.loads(read_text(path))))
     if {"cases", "networks", "activation_table"} <= data.keys() or {"board_runs", "akd1500"} <= data.keys():
         return "Akida layers and boards (no akida family yet)"
     if {"scenarios", "invariants"} <= data.keys():
@@ -200,16 +201,41 @@ def _keys_of_first(entries: Any) -> set[str]:
     return set(first) if isinstance(first, dict) else set()
 
 
-def _recognise_npz(file: Path) -> Replayer | str | None:
+def _recognise_npz(file: Path, everywhere: Sequence[Path]) -> Replayer | str | None:
     with zipfile.ZipFile(file) as archive:
         names = {name.removesuffix(".npy") for name in archive.namelist()}
     if {"brian", "nwb"} <= names:
         return replay_weight_table
-    if {"crossbar", "axon_type", "core_xy"} <= names or ("table" in names and any(n.startswith("V0") for n in names)):
-        return "TrueNorth cores and neuron modes (no truenorth family yet)"
+    if {"crossbar", "axon_type", "core_xy"} <= names or {"inputs", "spikes", "meta"} <= names:
+        return lambda path: _replays(truenorth.replay_network(path, _finder(path, everywhere)))
+    if "table" in names and any(name.startswith("V0") for name in names):
+        return lambda path: _replays(truenorth.replay_neurons(path))
     if {"time_step", "neuron", "thr"} <= names or {"uniform", "gaussian_s1615"} <= names:
         return "SpiNNaker neurons, synapses and random numbers (no spinnaker family yet)"
     return None
+
+
+# ---------------------------------------------------------------------------- crossbar cores
+
+
+def _replays(results: Iterator[tuple[str, int, int, str]]) -> Iterator[Replay]:
+    for result in results:
+        yield Replay(*result)
+
+
+def _finder(path: Path, everywhere: Sequence[Path]) -> Callable[[str], Path | None]:
+    """Looks a file up by its name, beside ``path`` first and then below everything that is to be verified."""
+
+    def find(name: str) -> Path | None:
+        if name != Path(name).name:
+            return None
+        for folder in (path.parent, *(place if place.is_dir() else place.parent for place in everywhere)):
+            for found in sorted(folder.rglob(name)):
+                if found.is_file():
+                    return found
+        return None
+
+    return find
 
 
 # ---------------------------------------------------------------------------- SANA-FE's simulated Loihi

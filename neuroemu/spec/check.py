@@ -15,8 +15,9 @@ from neuroemu.spec.facts import Problem
 from neuroemu.spec.lifcore import LifcoreChip
 from neuroemu.spec.loihi import LoihiChip
 from neuroemu.spec.tree import MAX_DEPTH, KeyPath, mappings
+from neuroemu.spec.truenorth import TrueNorthChip
 
-FAMILIES: dict[str, type[ChipSpec]] = {"lifcore": LifcoreChip, "loihi": LoihiChip}
+FAMILIES: dict[str, type[ChipSpec]] = {"lifcore": LifcoreChip, "loihi": LoihiChip, "truenorth": TrueNorthChip}
 
 Locate = Callable[[KeyPath, bool], str]
 """Where a key path stands: ``locate(path, of_key)`` gives ``file:line:column``."""

@@ -196,14 +196,14 @@ def scratch() -> Scratch:
 
 
 @njit
-def lowest_bit(word: Any) -> int:
+def lowest_bit(word: Any) -> Any:
     """Number of the lowest set bit of a uint64 that is not zero."""
     isolated = word & (~word + _ONE)
     return _BIT_NUMBER[np.int64((isolated * _DE_BRUIJN) >> np.uint64(58))]
 
 
 @njit
-def count_bits(word: Any) -> int:
+def count_bits(word: Any) -> Any:
     """Set bits of a uint64."""
     word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -218,7 +218,7 @@ def neuron_of(word: int, bit: int) -> int:
 
 
 @njit
-def random_word(key: Any, neuron: int, draw: int) -> int:
+def random_word(key: Any, neuron: int, draw: Any) -> Any:
     """Generator "neuroemu v1": the ``draw``-th 32-bit word of a neuron in the tick of ``key``."""
     return np.int64(mix(key ^ ((np.uint64(neuron) << np.uint64(32)) | np.uint64(draw))) >> np.uint64(32))
 
@@ -352,7 +352,8 @@ def _update_one(
     modes, dice = np.int64(neurons.mode[resets, neuron]), np.int64(neurons.dice[draws, neuron])
     mask_bits = np.int64(neurons.mask_bits[draws, neuron])
     before, leak = np.int64(v[core, neuron]), np.int64(neurons.leak[neurons.block[core, LEAK], neuron])
-    synaptic, draw = np.int64(room.synaptic[neuron]), 0
+    synaptic: Any = np.int64(room.synaptic[neuron])
+    draw = 0
     if dice & (STOCHASTIC_LEAK - 1):
         synaptic, draw = _drawn_synapses(core, neuron, key, dice, axons, crossbars, neurons, rules)
     may_change = 0
@@ -390,10 +391,11 @@ def _update_one(
 
 @njit
 def _drawn_synapses(
-    core: int, neuron: int, key: Any, dice: int, axons: Any, crossbars: Crossbars, neurons: Neurons, rules: Rules
-) -> tuple[int, int]:
+    core: int, neuron: int, key: Any, dice: Any, axons: Any, crossbars: Crossbars, neurons: Neurons, rules: Rules
+) -> tuple[Any, Any]:
     """Synaptic input of a neuron with stochastic synapses, axon by axon, and how many numbers that took."""
-    total, draw = 0, 0
+    total: Any = 0
+    draw = 0
     block = neurons.block[core, WEIGHT]
     word, bit = neuron >> 6, np.uint64(8 * (neuron & 7) + ((neuron >> 3) & 7))
     for axon_word in range(WORDS):
@@ -404,7 +406,7 @@ def _drawn_synapses(
             if (crossbars.row[core, axon, word] >> bit) & _ONE == _ZERO:
                 continue
             kind = _type_of(core, axon, crossbars.of_type)
-            weight = np.int64(neurons.weight[block, kind, neuron])
+            weight: Any = np.int64(neurons.weight[block, kind, neuron])
             if (dice >> kind) & 1:
                 number = dynamics.rho(random_word(key, neuron, draw), rules.rho_lowest, rules.rho_span)
                 weight = dynamics.gated(weight, number)
@@ -473,7 +475,8 @@ def update(
             continue
         for word in range(WORDS):
             todo[word] = _ZERO
-        events, arrivals = 0, 0
+        events: Any = 0
+        arrivals = 0
         if arrived != _ZERO:
             for axon_word in range(WORDS):
                 rest = axons[core, axon_word]
@@ -485,7 +488,7 @@ def update(
                         bits = row[core, axon, word]
                         todo[word] |= bits
                         events += count_bits(bits)
-        size = 0
+        size: Any = 0
         for word in range(WORDS):
             reached = todo[word]
             todo[word] = reached | restless[core, word]
@@ -592,14 +595,14 @@ def deliver(
 
 
 @njit
-def _word_of(address: int, tick: int, cores: int) -> int:
+def _word_of(address: Any, tick: int, cores: int) -> int:
     """Position of an address's axon word among all words of all slots."""
     slot = (tick + (address & DELAY_MASK)) % SLOTS
     return (slot * cores + (address >> CORE_SHIFT)) * WORDS + ((address >> (AXON_SHIFT + 6)) & (WORDS - 1))
 
 
 @njit
-def _set_axon(word: int, axon: int, core: int, words: Any, merged: Any) -> None:
+def _set_axon(word: int, axon: Any, core: Any, words: Any, merged: Any) -> None:
     bit = _ONE << np.uint64(axon & 63)
     before = words[word]
     if before & bit != _ZERO:
@@ -728,7 +731,7 @@ class TrueNorthEngine:
         """
         program, state = self.program, self.state
         ticks, cores = last_tick - first_tick, program.cores
-        counters = [np.zeros((ticks, cores), np.int32) for _ in range(3)]
+        active, axon_events, synaptic_events = np.zeros((3, ticks, cores), np.int32)
         left_range, merged = np.zeros(cores, np.int64), np.zeros(cores, np.int64)
         probe_v = np.empty((ticks, probe.shape[0]), np.int32)
         reached, spikes = advance(
@@ -747,7 +750,9 @@ class TrueNorthEngine:
             program.host,
             self._spike_tick,
             self._spike_source,
-            *counters,
+            active,
+            axon_events,
+            synaptic_events,
             left_range,
             merged,
             probe,
@@ -758,7 +763,6 @@ class TrueNorthEngine:
             message = f"a potential left 20 bits in ticks {first_tick}..{reached - 1} on the core at position {core}"
             raise BadInput(Finding("NE5604", message, fixes=("choose overflow: saturate20 in the chip file",)))
         done = reached - first_tick
-        active, axon_events, synaptic_events = (counter[:done] for counter in counters)
         return CrossbarChunk(
             first_tick=first_tick,
             last_tick=reached,
@@ -766,11 +770,11 @@ class TrueNorthEngine:
             input_source=input_source[: int(input_start[done])],
             spike_tick=self._spike_tick[:spikes].copy(),
             spike_source=self._spike_source[:spikes].copy(),
-            active=active,
+            active=active[:done],
             range_events={"left_range": left_range},
             probes={"v": probe_v[:done]},
-            synaptic_events=synaptic_events,
-            axon_events=axon_events,
+            synaptic_events=synaptic_events[:done],
+            axon_events=axon_events[:done],
             merged=merged,
         )
 

@@ -226,6 +226,23 @@ FIELD_LIMITS: dict[str, tuple[int, int]] = {
 """What the fields of a row hold; a neuron without target has the delay 0."""
 
 
+def limits_of(chip: Any) -> dict[str, tuple[int, int]]:
+    """The limits of a chip file as :func:`build_cores` takes them; a reset value may also be 2**VR - 1."""
+    limits = chip.limits
+    return {
+        **FIELD_LIMITS,
+        "axon_type": (0, int(limits.axon_types.value) - 1),
+        "weight": (-int(limits.weight_max.value), int(limits.weight_max.value)),
+        "leak": (-int(limits.leak_max.value), int(limits.leak_max.value)),
+        "alpha": (0, int(limits.threshold_max.value)),
+        "beta": (0, int(limits.negative_threshold_max.value)),
+        "mask_bits": (0, int(limits.threshold_mask_bits_max.value)),
+        "dx": (-int(limits.target_cores_back.value), int(limits.target_cores_ahead.value)),
+        "dy": (-int(limits.target_cores_back.value), int(limits.target_cores_ahead.value)),
+        "delay": (1, int(limits.delay_ticks_max.value)),
+    }
+
+
 def build_cores(
     number: Any,
     synapses: NDArray[Any],
@@ -487,10 +504,7 @@ def _unpack_cores(program: Program, numbers: Int64) -> Cores:
         number=numbers,
         seed=registers["seed"],
         axon_type=_unpack_types(types),
-        **{
-            name: np.concatenate([part[name] for part in parts]) if parts else _none_of(name)
-            for name in names
-        },
+        **{name: np.concatenate([part[name] for part in parts]) if parts else _none_of(name) for name in names},
     )
 
 
@@ -546,7 +560,7 @@ def _signed(magnitude: Int64, negative: Int64) -> Int64:
 def _unpack_types(words: Words) -> NDArray[np.uint8]:
     stored = words.astype(STORED_WORD, copy=False).view(np.uint8)
     bits = np.unpackbits(stored, bitorder="little").reshape(-1, SIZE, 2)
-    return (bits[..., 0] | (bits[..., 1] << 1)).astype(np.uint8)
+    return np.asarray(bits[..., 0] + 2 * bits[..., 1], np.uint8)
 
 
 def _check(image: ProgramImage) -> None:

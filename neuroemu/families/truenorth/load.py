@@ -113,11 +113,11 @@ def _bits(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
 
 
 def _neurons(cores: Cores, target: NDArray[np.uint32], seed: int) -> Neurons:
-    dice = cores.stochastic_leak * STOCHASTIC_LEAK
+    dice: NDArray[Any] = cores.stochastic_leak * STOCHASTIC_LEAK
     for kind in range(TYPES):
         dice = dice | (cores.stochastic[..., kind] << kind)
     mode = (cores.gamma + cores.kappa * KAPPA + cores.reversal * REVERSAL).astype(np.uint8)
-    blocks = {
+    blocks: dict[str, dict[str, NDArray[Any]]] = {
         "weight": {"weight": np.ascontiguousarray(cores.weight.swapaxes(1, 2))},
         "leak": {"leak": cores.leak},
         "threshold": {"alpha": cores.alpha, "beta": cores.beta},
@@ -139,7 +139,7 @@ def _shared(columns: dict[str, NDArray[Any]]) -> tuple[Int64, dict[str, NDArray[
     number: dict[bytes, int] = {}
     arrays = list(columns.values())
     of_core = np.zeros(arrays[0].shape[0], np.int64)
-    first = []
+    first: list[int] = []
     for core in range(of_core.shape[0]):
         key = hashlib.sha256(b"".join(array[core].tobytes() for array in arrays)).digest()
         if key not in number:

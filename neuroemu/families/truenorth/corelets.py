@@ -1,0 +1,197 @@
+"""Programs from models that IBM's tools have already mapped: they enter behind the mapper, core by core as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.errors import BadInput, DoesNotFit, Finding
+from neuroemu.families.truenorth.boot import mesh_of
+from neuroemu.families.truenorth.image import (
+    SIZE,
+    UNUSED_ALPHA,
+    Cores,
+    ProgramImage,
+    build_cores,
+    limits_of,
+    pack,
+)
+from neuroemu.formats.ibm_cpe import CONNECTOR, CpeModel, CpeSpikes
+from neuroemu.image.container import Program
+from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
+from neuroemu.spec import ChipSpec
+
+Int64 = NDArray[np.int64]
+
+PORT = "axons"
+INNER = "internal"
+HOST_DELAY = 1
+"""A spike of tick t in a spike file is integrated in tick t + 1."""
+MOST_INPUT_BYTES = 1 << 32
+AFTER_LAST_SPIKE = 16
+"""Ticks run after the last input by default: longer than any delay."""
+
+
+def program_from_model(model: CpeModel, chip: ChipSpec) -> Program:
+    """The program of a model; core ids are placed on the mesh row by row.
+
+    Raises:
+        DoesNotFit: NE5603 with every limit of the chip that the model breaks.
+    """
+    return pack(image_of_model(model, chip))
+
+
+def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
+    """The image of a model: cores, a port with every axon, a population per output connector and one of the rest."""
+    mesh = mesh_of(chip)
+    if model.cores and max(core.id for core in model.cores) >= mesh.slots:
+        highest = max(core.id for core in model.cores)
+        message = (
+            f"core {highest} is not on the chip, which has {mesh.slots} cores ({highest + 1 - mesh.slots} too many)"
+        )
+        fixes = ("tile more chips: raise chip_columns or chip_rows in a chip file of your own",)
+        raise DoesNotFit(Finding("NE5603", message, model.file, fixes))
+    columns, connected = _columns(model, mesh.columns)
+    number = np.array([core.id for core in model.cores], np.int64)
+    width = max((core.axon_type.shape[0] for core in model.cores), default=0)
+    axon_type = np.zeros((len(model.cores), width), np.int64)
+    synapses = np.zeros((len(model.cores), width, model.size), np.bool_)
+    for position, core in enumerate(model.cores):
+        axons = core.axon_type.shape[0]
+        axon_type[position, :axons] = core.axon_type
+        synapses[position, :axons] = np.unpackbits(core.synapses, axis=-1)[:, : model.size]
+    cores = build_cores(
+        number,
+        synapses,
+        {"axon_type": axon_type, **columns},
+        connected,
+        np.array([core.seed for core in model.cores], np.int64),
+        limits_of(chip),
+    )
+    sources = cores.count * SIZE
+    return ProgramImage(
+        chip=chip.to_dict(),
+        symbols=_symbols(model, cores),
+        cores=cores,
+        host_start=np.arange(sources + 1, dtype=np.int64),
+        host_core=np.repeat(number, SIZE),
+        host_axon=np.tile(np.arange(SIZE, dtype=np.int64), cores.count),
+        host_delay=np.full(sources, HOST_DELAY, np.int64),
+    )
+
+
+def inputs_of_spikes(
+    spikes: CpeSpikes, model: CpeModel, ticks: int | None = None, file: str = "spikes"
+) -> NDArray[np.uint8]:
+    """Spike counts (1, ticks, cores, 256) for the port of :func:`image_of_model`.
+
+    Args:
+        ticks: ticks to run; default until all delays after the last spike have passed.
+
+    Raises:
+        BadInput: NE6022 for spikes to cores or axons that the model does not have, or at or after ``ticks``.
+    """
+    position = {core.id: place for place, core in enumerate(model.cores)}
+    tick = spikes.tick + spikes.delay - HOST_DELAY
+    known = np.isin(spikes.core, np.array(list(position), np.int64)) & (spikes.axon < SIZE) & (tick >= 0)
+    last = int(tick.max(initial=-1)) + 1
+    period = last + AFTER_LAST_SPIKE if ticks is None else ticks
+    findings = []
+    if not known.all():
+        wrong = int(np.flatnonzero(~known)[0])
+        place = f"core {int(spikes.core[wrong])}, axon {int(spikes.axon[wrong])} in tick {int(spikes.tick[wrong])}"
+        findings.append(Finding("NE6022", f"a spike goes to {place}, which the model does not have", file))
+    if last > period:
+        fixes = (f"run at least {last} ticks",)
+        findings.append(Finding("NE6022", f"a spike is sent in tick {last - 1}, the run has {period}", file, fixes))
+    if period * len(position) * SIZE > MOST_INPUT_BYTES:
+        message = f"{period:,} ticks of {len(position):,} cores need more than {MOST_INPUT_BYTES:,} bytes of input"
+        findings.append(Finding("NE6022", message, file, ("run fewer ticks at a time",)))
+    if findings:
+        raise BadInput(findings)
+    counts = np.zeros((1, period, len(position), SIZE), np.uint8)
+    place_of = np.zeros(max(position, default=0) + 1, np.int64)
+    place_of[list(position)] = list(position.values())
+    counts[0, tick, place_of[spikes.core], spikes.axon] = 1
+    return counts
+
+
+def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDArray[np.bool_]]:
+    """Parameters of every neuron (cores, size), and which have a target on the chip."""
+    shape = (len(model.cores), model.size)
+    columns: dict[str, Int64] = {
+        name: np.zeros(shape, np.int64) for name in (*_PLAIN, "leak", "reset", "dx", "dy", "axon")
+    }
+    columns["alpha"][:] = UNUSED_ALPHA
+    columns["delay"] = np.ones(shape, np.int64)
+    columns["weight"], columns["stochastic"] = np.zeros((*shape, 4), np.int64), np.zeros((*shape, 4), np.int64)
+    connected = np.zeros(shape, np.bool_)
+    table = {number: _parameters(values) for number, values in model.types.items()}
+    for position, core in enumerate(model.cores):
+        for number in sorted(set(core.type.tolist()) - {0}):
+            chosen = core.neuron[core.type == number]
+            for name, value in table[number].items():
+                columns[name][position, chosen] = value
+        targeted = (core.type != 0) & (core.core >= 0)
+        neuron, target = core.neuron[targeted], core.core[targeted]
+        connected[position, neuron] = True
+        columns["dx"][position, neuron] = target % mesh_columns - core.id % mesh_columns
+        columns["dy"][position, neuron] = target // mesh_columns - core.id // mesh_columns
+        columns["axon"][position, neuron] = core.axon[targeted]
+        columns["delay"][position, neuron] = core.delay[targeted]
+    return columns, connected
+
+
+_PLAIN = {
+    "potential": "V",
+    "stochastic_leak": "c_lambda",
+    "reversal": "epsilon",
+    "alpha": "alpha",
+    "beta": "beta",
+    "mask_bits": "TM",
+    "gamma": "gamma",
+    "kappa": "kappa",
+}
+
+
+def _parameters(values: Any) -> dict[str, Any]:
+    """One neuron type in the fields of :class:`Cores`; the reset value is written as 2**VR - 1."""
+    return {
+        **{name: values[key] for name, key in _PLAIN.items()},
+        "weight": np.array([values[f"sigma{kind}"] * values[f"s{kind}"] for kind in range(4)]),
+        "stochastic": np.array([values[f"b{kind}"] for kind in range(4)]),
+        "leak": values["sigma_lambda"] * values["lambda"],
+        "reset": values["sigma_VR"] * ((1 << values["VR"]) - 1),
+    }
+
+
+def _symbols(model: CpeModel, cores: Cores) -> Symbols:
+    """One input port with every axon; populations in the order of their pins, and everything else that is used."""
+    rows = [
+        (int(target), int(pin), core.id, int(neuron))
+        for core in model.cores
+        for target, pin, neuron, kind in zip(core.core, core.axon, core.neuron, core.type, strict=True)
+        if kind != 0
+    ]
+    groups: dict[str, list[tuple[int, int, int, int]]] = {}
+    for row in sorted(rows, key=lambda row: (-row[0] if row[0] <= CONNECTOR else 1 << 30, *row[1:])):
+        name = f"connector{CONNECTOR - row[0]}" if row[0] <= CONNECTOR else INNER
+        groups.setdefault(name, []).append(row)
+    if INNER in groups:
+        groups[INNER].sort(key=lambda row: row[2:])
+    populations = tuple(
+        PopulationSymbol(
+            name=name,
+            shape=(len(group),),
+            tick_offset=0,
+            spiking=True,
+            core=np.array([row[2] for row in group], np.int32),
+            compartment=np.array([row[3] for row in group], np.int32),
+        )
+        for name, group in groups.items()
+    )
+    outputs = tuple(name for name in groups if name != INNER) or tuple(groups)
+    port = Port(name=PORT, shape=(cores.count, SIZE), first_source=0, size=cores.count * SIZE)
+    return Symbols(inputs=(port,), populations=populations, outputs=outputs, dialect="")
