@@ -50,14 +50,28 @@ app = typer.Typer(
 chips_app = typer.Typer(help="The chips: list, show, validate, schema.", no_args_is_help=True)
 app.add_typer(chips_app, name="chips")
 
-NetworkFile = Annotated[Path, typer.Argument(metavar="FILE", help="Network: NIR (.nir) or neuroemu YAML.")]
+NetworkFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="Network: NIR (.nir) or neuroemu YAML; deploy also takes IBM's mapped models (JSON)."
+    ),
+]
 ChipOption = Annotated[str, typer.Option("--chip", "-c", help="Chip name or chip file; `neuroemu chips list`.")]
 DialectOption = Annotated[
     str,
     typer.Option("--dialect", "-d", help="How the NIR file is meant: snntorch-hard, norse, sinabs, ...; auto guesses."),
 ]
 DtOption = Annotated[float | None, typer.Option("--dt", help="Seconds per step of the source framework.")]
-InputOption = Annotated[Path | None, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")]
+InputOption = Annotated[
+    Path | None,
+    typer.Option("--input", "-i", help="Samples (.npz: input, optional labels); spikes (.sfti) for a mapped model."),
+]
+TicksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--ticks", min=1, help="Ticks of a mapped model's run; default: until all delays after its input are over."
+    ),
+]
 OutOption = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for program.nemu, report and spikes.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of mapping and chip noise.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
@@ -158,6 +172,7 @@ def deploy(
     snapshot_every: EveryOption = None,
     resume: ResumeOption = False,
     seed: SeedOption = 0,
+    ticks: TicksOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -165,24 +180,40 @@ def deploy(
     from neuroemu import verbs
 
     with _progress(quiet) as progress, verbs.Output(out) as output:
-        network = verbs.load_checked(file, dialect, dt)
-        report = verbs.deploy_and_report(
-            network,
-            file,
-            chip,
-            samples_file,
-            output,
-            partitioner=partitioner,
-            placer=placer,
-            most_samples=samples,
-            compared=compare_samples,
-            probes=probe or (),
-            seed=seed,
-            snapshot_every=snapshot_every,
-            resume=resume,
-            progress=progress,
-            note=None if quiet else _note,
-        )
+        if verbs.is_mapped(file):
+            report = verbs.deploy_mapped_and_report(
+                file,
+                chip,
+                samples_file,
+                output,
+                ticks=ticks,
+                unused=verbs.given(dialect=dialect != "auto", dt=dt, partitioner=partitioner, placer=placer),
+                probes=probe or (),
+                seed=seed,
+                snapshot_every=snapshot_every,
+                resume=resume,
+                progress=progress,
+                note=None if quiet else _note,
+            )
+        else:
+            network = verbs.load_checked(file, dialect, dt)
+            report = verbs.deploy_and_report(
+                network,
+                file,
+                chip,
+                samples_file,
+                output,
+                partitioner=partitioner,
+                placer=placer,
+                most_samples=samples,
+                compared=compare_samples,
+                probes=probe or (),
+                seed=seed,
+                snapshot_every=snapshot_every,
+                resume=resume,
+                progress=progress,
+                note=None if quiet else _note,
+            )
     _show(report, as_json, quiet, str(output))
     raise typer.Exit(INTERRUPTED if verbs.interrupted(report) else 0)
 

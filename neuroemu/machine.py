@@ -268,6 +268,17 @@ class Machine:
             "neuroemu": f"{__version__} {source_hash()}",
         }
 
+    def describe(self) -> dict[str, Any]:
+        """Report of a bare program that was not run."""
+        booted = self.family.boot(self.program)
+        return build_report(
+            chip=self.chip,
+            network=symbols_section(booted, "program", self.file),
+            mapping=None,
+            rounding=None,
+            findings=(),
+        )
+
     def _describe(self, run: Run, labels: NDArray[np.int64] | None, compared: int) -> dict[str, Any]:
         """Report of a bare program: no network to compare with."""
         return build_report(

@@ -20,6 +20,7 @@ from neuroemu.emulator.snapshot_folder import Snapshots
 from neuroemu.errors import BadInput, DoesNotFit, Finding, errors_in
 from neuroemu.formats import load
 from neuroemu.formats.samples import Samples, load_samples
+from neuroemu.image.container import write_program
 from neuroemu.machine import Machine, Run
 from neuroemu.network.model import Network, Population
 from neuroemu.network.validate import validate
@@ -290,6 +291,64 @@ def deploy_and_report(
         report = _report(run, samples.labels, compared)
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
+    return report
+
+
+def is_mapped(file: Path) -> bool:
+    """Whether a file holds a program that IBM's tools have mapped already."""
+    from neuroemu.formats.ibm_cpe import is_model
+
+    return is_model(file)
+
+
+def given(**options: Any) -> tuple[str, ...]:
+    """Names of the options that were given, as the command line spells them."""
+    return tuple(f"--{name}" for name, value in options.items() if value not in (None, False))
+
+
+def deploy_mapped_and_report(
+    file: Path,
+    chip: str | ChipSpec,
+    spikes_file: Path | None,
+    output: Output,
+    *,
+    ticks: int | None = None,
+    unused: Sequence[str] = (),
+    probes: Sequence[str] = (),
+    seed: int = 0,
+    snapshot_every: int | None = None,
+    resume: bool = False,
+    progress: StartProgress | None = None,
+    note: Note | None = None,
+) -> dict[str, Any]:
+    """Put a mapped model on its chip and run a spike file or samples of its axons; ``unused`` options are refused."""
+    from neuroemu.families.truenorth.corelets import inputs_of_spikes, output_spikes, program_from_model
+    from neuroemu.formats.ibm_cpe import read_model, read_spikes, spikes_text
+
+    spec = chip if isinstance(chip, ChipSpec) else load_chip(chip)
+    if spec.family != "truenorth" or unused:
+        what = f"{', '.join(unused)} cannot be used" if unused else f"{spec.name} is no chip for it"
+        fixes = ("leave the option out",) if unused else ("use --chip truenorth",)
+        raise BadInput(Finding("NE6031", f"the file is a mapped program of TrueNorth; {what}", str(file), fixes))
+    snapshots = _snapshots(output, snapshot_every, resume, note, runs=spikes_file is not None)
+    model = read_model(file)
+    machine = Machine(program_from_model(model, spec), file.name).with_seed(seed)
+    run = None
+    if spikes_file is None:
+        report = machine.describe()
+    else:
+        if spikes_file.suffix == ".npz":
+            inputs: Any = load_samples(spikes_file, _ports_only(machine)).inputs
+        else:
+            inputs = inputs_of_spikes(read_spikes(spikes_file), model, ticks, str(spikes_file))
+        _tell_compilation(note)
+        run = machine.run(inputs, None if progress is None else progress("chip ticks"), probes, snapshots=snapshots)
+        report = _report(run, None, 0)
+        events = {name: run.events(name)[1:] for name in (symbol.name for symbol in run.populations)}
+        output.write("spikes.sfto", spikes_text(output_spikes(model, events), "sfto1.0").encode())
+    if output.folder is not None:
+        write_program(output.path("program.nemu"), machine.program)
+        _write_run(run, report, output)
     return report
 
 

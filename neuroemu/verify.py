@@ -147,7 +147,7 @@ def _replayed(replay: Replayer, file: Path, shown: str) -> Iterator[Case]:
 # ---------------------------------------------------------------------------- recognising files by their content
 
 
-def _recognise(file: Path, everywhere: Sequence[Path]) -> Replayer | str | None:
+def _recognise(file: Path, everywhere: Sequence[Path] = ()) -> Replayer | str | None:
     """How to replay a file, or which missing feature it needs, or None when it is no case."""
     if file.name.endswith((".json", ".json.gz")):
         return _recognise_json(file, everywhere)
@@ -160,7 +160,7 @@ def _recognise_json(file: Path, everywhere: Sequence[Path]) -> Replayer | str | 
     if file.stat().st_size > MOST_TEXT_BYTES:
         return None
     text = read_text(file)
-    if file.name.endswith(".model.json"):
+    if file.name.endswith((".model.json", ".model.json.gz")):
         return lambda path: _replays(truenorth.replay_model(path, text, _finder(path, everywhere)))
     data = json.loads(text)
     if isinstance(data, list) and data and isinstance(data[0], dict):

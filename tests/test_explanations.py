@@ -24,6 +24,7 @@ DIGITS_OF_FILE = {
     "mapping": "4",
     "image": "5",
     "run": "67",
+    "truenorth": "3567",
     "verify": "7",
     "report": "8",
     "internal": "9",

@@ -107,8 +107,6 @@ def test_files_are_recognised_by_their_content(name: str, replayer: Any) -> None
         ("a.json", {"seed": 1, "cases": [{"tau_x1": 3}]}, "learning engine"),
         ("a.json", {"populations": [], "projections": []}, "SpiNNaker mapping"),
         ("a.json", [{"n_chips": 4, "links": []}], "SpiNNaker machine"),
-        ("a.json", {"source": "PAIBox", "cases": []}, "TrueNorth neuron"),
-        ("a.model.json", {}, "TrueNorth corelet"),
         ("a.json", {"cases": [], "networks": [], "activation_table": []}, "Akida layers"),
         ("a.json", {"scenarios": [], "invariants": []}, "Akida edge learning"),
         ("a.json", {"qif": [], "diffusor_1d": []}, "Neurogrid"),
@@ -123,8 +121,6 @@ def test_cases_of_missing_features_are_named(name: str, content: Any, feature: s
 @pytest.mark.parametrize(
     ("names", "feature"),
     [
-        (("crossbar", "axon_type", "core_xy"), "TrueNorth"),
-        (("table", "V0_a"), "TrueNorth"),
         (("time_step", "neuron", "thr"), "SpiNNaker"),
         (("uniform", "gaussian_s1615"), "SpiNNaker"),
     ],

@@ -49,10 +49,17 @@ def has_room(team: Team, row: int, neurons: Any) -> bool:
 @njit
 def share_spikes(team: Team, row: int, spiked: Any, first_source: int) -> None:
     """Write the shard's spikes of this tick, then wait until all members have written theirs."""
-    member, members = team.member, team.sent.shape[0]
+    member = team.member
     written = team.sent[member, row]
     fired = collect_spikes(spiked, first_source, team.spike_source[member], written)
     team.sent[member, row + 1] = written + fired
+    meet(team, row)
+
+
+@njit
+def meet(team: Team, row: int) -> None:
+    """Wait until all members have written their spikes of this tick and said so in ``team.sent``."""
+    members = team.sent.shape[0]
     if members > 1:
         _arrive(team.arrivals)
         looks = 0

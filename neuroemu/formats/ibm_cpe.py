@@ -302,14 +302,15 @@ class _Reader:
             columns = self._listed(neurons, size, numbers, place)
         else:
             entry = neurons if isinstance(neurons, dict) else {}
-            index = self.runs(entry.get("dendrites"), size, f"{place}, dendrites")
-            columns = [index]
+            dendrites = self.runs(entry.get("dendrites"), size, f"{place}, dendrites")
+            columns = [np.zeros(0, np.int64) if dendrites is None else dendrites]
             for key in _PARALLEL:
                 column = self.runs(entry.get(key), size, f"{place}, {key}")
-                if column.shape != index.shape:
-                    message = f"{key} expands to {column.shape[0]} values, dendrites to {index.shape[0]}"
-                    self.wrong("NE1073", message, place)
-                    column = np.zeros_like(index)
+                if column is None or column.shape != columns[0].shape:
+                    if column is not None and dendrites is not None:
+                        message = f"{key} expands to {column.shape[0]} values, dendrites to {dendrites.shape[0]}"
+                        self.wrong("NE1073", message, place)
+                    column = np.zeros_like(columns[0])
                 columns.append(column)
         index = columns[0]
         if index.size and not (
@@ -344,28 +345,28 @@ class _Reader:
         table = np.array(rows, np.int64).reshape(-1, 5)
         return [table[:, column].copy() for column in range(5)]
 
-    def runs(self, parts: Any, most: int, place: str) -> Int64:
-        """Expand run lengths and ranges, at most ``most`` values."""
-        values: list[int] = []
+    def runs(self, parts: Any, most: int, place: str) -> Int64 | None:
+        """Expand run lengths and ranges, at most ``most`` values; None if that cannot be done."""
         if not isinstance(parts, list):
             self.wrong("NE1073", "is not a list of runs", place)
-            return np.zeros(0, np.int64)
+            return None
+        values: list[int] = []
         for part in parts:
-            match = _RUN.fullmatch(part) if isinstance(part, str) else None
-            if type(part) is int and abs(part) < 1 << 31:
-                match = _RUN.fullmatch(str(part))
+            text = str(part) if type(part) is int else part
+            match = _RUN.fullmatch(text) if isinstance(text, str) else None
             if match is None:
                 self.wrong("NE1073", f"{part!r} is no run such as '1x256' or '0:255'"[:100], place)
-                return np.zeros(0, np.int64)
+                return None
             first = int(match[1])
             last = int(match[3]) if match[3] is not None else first
-            count = int(match[2]) if match[2] is not None else abs(last - first) + 1
+            count = int(match[2]) if match[2] is not None else last - first + 1
+            if count < 0:
+                self.wrong("NE1073", f"the range {part!r} counts down", place)
+                return None
             if len(values) + count > most:
                 self.wrong("NE1073", f"expands to more than the {most} neurons of a core", place)
-                return np.zeros(0, np.int64)
-            values += [first] * count if match[3] is None else range(first, last + 1) if last >= first else []
-            if match[3] is not None and last < first:
-                self.wrong("NE1073", f"the range {part!r} counts down"[:60], place)
+                return None
+            values += [first] * count if match[3] is None else range(first, last + 1)
         return np.array(values, np.int64)
 
     def targets(self, cores: Sequence[CpeCore]) -> None:

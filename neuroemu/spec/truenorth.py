@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 from pydantic import model_validator
 
+from neuroemu.noc.mesh import Mesh
 from neuroemu.spec.chip import ChipSpec, Costs
-from neuroemu.spec.facts import Count, Energy, Fact, Flag, Measurement, Power, Problem, Section, Time, broken_rules
-
-S = TypeVar("S", bound=Section)
+from neuroemu.spec.facts import (
+    Count,
+    Energy,
+    Fact,
+    Flag,
+    Measurement,
+    Power,
+    Problem,
+    Section,
+    Time,
+    not_positive,
+    passed,
+)
 
 MOST_CORES = 1 << 20
 _WIDTHS = {
@@ -50,9 +61,19 @@ class TrueNorthStructure(Section):
     chip_rows: Count
     cores: Count
 
+    @property
+    def chips(self) -> int:
+        return self.chip_columns.value * self.chip_rows.value
+
+    @property
+    def mesh(self) -> Mesh:
+        """The cores of all chips with their routers."""
+        columns, rows = self.mesh_columns.value * self.chip_columns.value, self.mesh_rows.value * self.chip_rows.value
+        return Mesh(columns, rows, 1, "row_major")
+
     @model_validator(mode="after")
     def _mesh_holds_the_cores(self) -> Self:
-        problems = _below_one(self)
+        problems = not_positive(self)
         in_mesh = self.mesh_columns.value * self.mesh_rows.value * self.chip_columns.value * self.chip_rows.value
         if self.cores.value != in_mesh:
             message = f"cores is {self.cores.value}, the chips hold {in_mesh}"
@@ -61,7 +82,7 @@ class TrueNorthStructure(Section):
             problems.append(
                 Problem(("cores",), "NE2031", f"{in_mesh} cores are more than {MOST_CORES} can be addressed")
             )
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class TrueNorthLimits(Section):
@@ -90,7 +111,7 @@ class TrueNorthLimits(Section):
         ]
         if self.targets_per_neuron.value != 1:
             problems.append(Problem(("targets_per_neuron",), "NE2031", "a row has room for one target"))
-        return _passed(self, problems)
+        return passed(self, problems)
 
 
 class TrueNorthArithmetic(Section):
@@ -106,7 +127,7 @@ class TrueNorthArithmetic(Section):
     def _potential_has_its_width(self) -> Self:
         wrong = self.potential_bits.value != 20
         message = "potential_bits must be 20, the width of its field"
-        return _passed(self, [Problem(("potential_bits",), "NE2032", message)] if wrong else [])
+        return passed(self, [Problem(("potential_bits",), "NE2032", message)] if wrong else [])
 
 
 class TrueNorthTiming(Section):
@@ -120,7 +141,7 @@ class TrueNorthTiming(Section):
     @model_validator(mode="after")
     def _time_passes(self) -> Self:
         stopped = [name for name in ("tick", "fastest_tick") if getattr(self, name).value <= 0]
-        return _passed(self, [Problem((name,), "NE2025", f"{name} must be above 0 s") for name in stopped])
+        return passed(self, [Problem((name,), "NE2025", f"{name} must be above 0 s") for name in stopped])
 
 
 class TrueNorthEnergy(Costs):
@@ -152,17 +173,3 @@ class TrueNorthChip(ChipSpec):
     arithmetic: TrueNorthArithmetic
     timing: TrueNorthTiming
     cost_sets: dict[str, TrueNorthCostSet]
-
-
-def _below_one(section: Section) -> list[Problem]:
-    return [
-        Problem((name,), "NE2025", f"{name} must be at least 1, not {fact.text}")
-        for name, fact in ((name, getattr(section, name)) for name in type(section).model_fields)
-        if isinstance(fact, Count) and fact.value < 1
-    ]
-
-
-def _passed(section: S, problems: list[Problem]) -> S:
-    if problems:
-        raise broken_rules(problems)
-    return section

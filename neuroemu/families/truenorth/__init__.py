@@ -32,11 +32,11 @@ class TrueNorthFamily:
             )
         )
 
-    def boot(self, program: Program) -> Booted:
-        """Unpack and load a program; see :class:`neuroemu.families.Family`."""
+    def boot(self, program: Program, *, threads: int = 1, per_tick: bool = True) -> Booted:
+        """Unpack and load a program; see :class:`neuroemu.families.Family`. The load of every tick is always counted."""
         from neuroemu.families.truenorth.boot import boot
 
-        return boot(program)
+        return boot(program, threads)
 
     def costs(self, booted: Booted, samples: int) -> CostReport:
         """Counters and estimates so far; see :class:`neuroemu.families.Family`."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuroemu.families import Booted
 from neuroemu.families.truenorth.core import SIZE, TrueNorthEngine
@@ -26,38 +25,27 @@ class TrueNorthBooted(Booted):
     core_numbers: tuple[int, ...]
 
 
-def boot(program: Program) -> TrueNorthBooted:
+def boot(program: Program, threads: int = 1) -> TrueNorthBooted:
     """Unpack, load and wire the meter; raises BadInput for a damaged program."""
-    return boot_image(unpack(program))
+    return boot_image(unpack(program), threads)
 
 
-def boot_image(image: ProgramImage) -> TrueNorthBooted:
+def boot_image(image: ProgramImage, threads: int = 1) -> TrueNorthBooted:
     """Load an image that needs no unpacking (a recorded case may hold more than the rows of a chip do)."""
     chip: Any = ChipSpec.from_dict(image.chip)
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     compiled = load_program(image, rules_of(chip.arithmetic), mesh.columns, mesh.rows)
     routes = routes_of(image, chip, mesh)
     return TrueNorthBooted(
-        engine=TrueNorthEngine(compiled),
+        engine=TrueNorthEngine(compiled, threads),
         meter=CrossbarMeter(routes, compiled.inputs, compiled.cores, int(chip.timing.core_load_shown.value)),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
-        neurons_of=_neurons_of(image),
+        neurons_of=image.symbols.engine_neurons(image.cores.number.tolist(), np.full(compiled.cores, SIZE)),
         membrane="v",
         inputs=compiled.inputs,
         chip=chip,
         core_numbers=tuple(image.cores.number.tolist()),
-    )
-
-
-def mesh_of(chip: Any) -> Mesh:
-    """The mesh of all chips' cores, numbered row by row."""
-    structure = chip.structure
-    return Mesh(
-        columns=int(structure.mesh_columns.value) * int(structure.chip_columns.value),
-        rows=int(structure.mesh_rows.value) * int(structure.chip_rows.value),
-        cores_per_tile=1,
-        tile_order="row_major",
     )
 
 
@@ -76,10 +64,3 @@ def routes_of(image: ProgramImage, chip: Any, mesh: Mesh) -> Routes:
         hops_north_south=np.where(connected, np.abs(cores.dy.astype(np.int64)), 0).reshape(-1),
         crossings=np.where(connected, crossings, 0).astype(np.int64).reshape(-1),
     )
-
-
-def _neurons_of(image: ProgramImage) -> dict[str, NDArray[np.int64]]:
-    numbers = image.cores.number
-    first = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
-    first[numbers] = SIZE * np.arange(numbers.shape[0])
-    return {symbol.name: first[symbol.core] + symbol.compartment for symbol in image.symbols.populations}

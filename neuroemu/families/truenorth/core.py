@@ -13,16 +13,19 @@ not visited, and a core with few of either walks set bits instead of counting.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.emulator.compiled import njit, prefetch
+from neuroemu.emulator.compiled import inlined, njit, prefetch
+from neuroemu.emulator.narrow import narrow
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.random import mix
 from neuroemu.emulator.snapshot import restore_into
+from neuroemu.emulator.team import Team, has_room, meet, merge_spikes
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.truenorth import dynamics
 
@@ -51,6 +54,9 @@ STOCHASTIC_LEAK = 16
 """Bit of a neuron's dice; its lowest four bits are the stochastic axon types."""
 CORE_SHIFT, AXON_SHIFT, DELAY_MASK = 12, 4, 15
 
+_BORDER = 2
+"""Shards begin at multiples of it, so that two threads seldom write to one cache line."""
+_SPIKE_BUFFER = 1 << 20
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _LOW = np.uint64(0x0101010101010101)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -65,6 +71,9 @@ def _bit_numbers() -> NDArray[np.int64]:
 
 
 _BIT_NUMBER = _bit_numbers()
+
+
+_tick_in_32_bits = narrow(dynamics.tick)
 
 
 class Crossbars(NamedTuple):
@@ -285,7 +294,7 @@ def _weigh(block: int, kind: int, weight: Any, counts: Any, synaptic: Any) -> No
     counts[:] = _ZERO
 
 
-@njit
+@inlined
 def _update_all(
     core: int,
     leak_block: int,
@@ -298,40 +307,122 @@ def _update_all(
     beta: Any,
     reset: Any,
     mode: Any,
-    zero_clamp: int,
-    overflow: int,
-    compat: int,
+    zero_clamp: Any,
+    overflow: Any,
+    compat: Any,
     after: Any,
     spiked: Any,
     changed: Any,
     left: Any,
-) -> int:
-    """One tick of a core's neurons, random numbers left out; not 0 if any left its range."""
-    any_left = 0
+) -> Any:
+    """One tick of a core's neurons, random numbers left out; not 0 if any left its range.
+
+    32 bits suffice: a potential has 20, a threshold with its random part 19, and 256 weights of 9 bits have 17.
+    """
+    any_left = np.int32(0)
     for neuron in range(SIZE):
-        modes = np.int64(mode[reset_block, neuron])
-        before = np.int64(v[core, neuron])
-        new, fired, beyond = dynamics.tick(
+        modes = np.int32(mode[reset_block, neuron])
+        before = v[core, neuron]
+        new, fired, beyond = _tick_in_32_bits(
             before,
-            np.int64(synaptic[neuron]),
-            np.int64(leak[leak_block, neuron]),
-            (modes >> 3) & 1,
-            zero_clamp,
-            np.int64(alpha[threshold_block, neuron]),
-            np.int64(beta[threshold_block, neuron]),
-            0,
-            np.int64(reset[reset_block, neuron]),
-            modes & 3,
-            (modes >> 2) & 1,
-            overflow,
-            compat,
+            synaptic[neuron],
+            np.int32(leak[leak_block, neuron]),
+            np.int32((modes >> 3) & 1),
+            np.int32(zero_clamp),
+            alpha[threshold_block, neuron],
+            beta[threshold_block, neuron],
+            np.int32(0),
+            reset[reset_block, neuron],
+            np.int32(modes & 3),
+            np.int32((modes >> 2) & 1),
+            np.int32(overflow),
+            np.int32(compat),
         )
         after[neuron] = new
         spiked[neuron] = fired
         changed[neuron] = fired | (new != before) | beyond
         left[neuron] = beyond
-        any_left |= beyond
+        any_left = np.int32(any_left | np.int32(beyond))
     return any_left
+
+
+@njit
+def _update_as_in_the_paper(
+    core: int,
+    blocks: Any,
+    v: Any,
+    synaptic: Any,
+    leak: Any,
+    alpha: Any,
+    beta: Any,
+    reset: Any,
+    mode: Any,
+    after: Any,
+    spiked: Any,
+    changed: Any,
+    left: Any,
+) -> Any:
+    """The default rules as constants, which makes the loop shorter."""
+    return _update_all(
+        core,
+        blocks[core, LEAK],
+        blocks[core, THRESHOLD],
+        blocks[core, RESET],
+        v,
+        synaptic,
+        leak,
+        alpha,
+        beta,
+        reset,
+        mode,
+        1,
+        dynamics.SATURATE,
+        dynamics.PAPER,
+        after,
+        spiked,
+        changed,
+        left,
+    )
+
+
+@njit
+def _update_as_chosen(
+    core: int,
+    blocks: Any,
+    v: Any,
+    synaptic: Any,
+    leak: Any,
+    alpha: Any,
+    beta: Any,
+    reset: Any,
+    mode: Any,
+    rules: Rules,
+    after: Any,
+    spiked: Any,
+    changed: Any,
+    left: Any,
+) -> Any:
+    """Any rules."""
+    return _update_all(
+        core,
+        blocks[core, LEAK],
+        blocks[core, THRESHOLD],
+        blocks[core, RESET],
+        v,
+        synaptic,
+        leak,
+        alpha,
+        beta,
+        reset,
+        mode,
+        rules.zero_clamp,
+        rules.overflow,
+        rules.compat,
+        after,
+        spiked,
+        changed,
+        left,
+    )
 
 
 @njit
@@ -465,7 +556,7 @@ def update(
     rows = row.reshape(row.size)
     block, drawing, weight, leak = neurons.block, neurons.drawing, neurons.weight, neurons.leak
     alpha, beta, reset, mode = neurons.alpha, neurons.beta, neurons.reset, neurons.mode
-    zero_clamp, overflow, compat = rules.zero_clamp, rules.overflow, rules.compat
+    usual = (rules.zero_clamp == 1) & (rules.overflow == dynamics.SATURATE) & (rules.compat == dynamics.PAPER)
     for core in range(first_core, last_core):
         if core + 1 < last_core:
             _prefetch_rows(core + 1, axons, rows)
@@ -515,26 +606,14 @@ def update(
         else:
             if events:
                 _count(core, block[core, WEIGHT], axons, row, of_type, weight, counts, synaptic)
-            any_left = _update_all(
-                core,
-                block[core, LEAK],
-                block[core, THRESHOLD],
-                block[core, RESET],
-                v,
-                synaptic,
-                leak,
-                alpha,
-                beta,
-                reset,
-                mode,
-                zero_clamp,
-                overflow,
-                compat,
-                after,
-                spiked,
-                changed,
-                left,
-            )
+            if usual:
+                any_left = _update_as_in_the_paper(
+                    core, block, v, synaptic, leak, alpha, beta, reset, mode, after, spiked, changed, left
+                )
+            else:
+                any_left = _update_as_chosen(
+                    core, block, v, synaptic, leak, alpha, beta, reset, mode, rules, after, spiked, changed, left
+                )
             draws = drawing[core, 0] | drawing[core, 1] | drawing[core, 2] | drawing[core, 3]
             if draws != _ZERO:
                 key = tick_key(neurons.seed[core], tick)
@@ -611,13 +690,17 @@ def _set_axon(word: int, axon: Any, core: Any, words: Any, merged: Any) -> None:
 
 
 @njit
-def _deliver_host(tick: int, sources: Any, host: HostRoutes, axons: Any, merged: Any) -> None:
+def _deliver_host(
+    tick: int, first_core: int, last_core: int, sources: Any, host: HostRoutes, axons: Any, merged: Any
+) -> None:
+    """Set the axon bits that spikes from outside address in cores ``first_core..last_core-1``."""
     words, cores = axons.reshape(axons.size), axons.shape[1]
     for spike in range(sources.shape[0]):
         for route in range(host.start[sources[spike]], host.start[sources[spike] + 1]):
             core, axon = host.core[route], host.axon[route]
-            address = (core << CORE_SHIFT) | (axon << AXON_SHIFT) | host.delay[route]
-            _set_axon(_word_of(address, tick, cores), axon, core, words, merged)
+            if core >= first_core and core < last_core:
+                address = (core << CORE_SHIFT) | (axon << AXON_SHIFT) | host.delay[route]
+                _set_axon(_word_of(address, tick, cores), axon, core, words, merged)
 
 
 @njit
@@ -627,6 +710,9 @@ def advance(
     reset_period: int,
     input_start: Any,
     input_source: Any,
+    first_core: int,
+    last_core: int,
+    sizes: Any,
     v: Any,
     axons: Any,
     restless: Any,
@@ -635,46 +721,50 @@ def advance(
     neurons: Neurons,
     rules: Rules,
     host: HostRoutes,
-    spike_tick: Any,
-    spike_source: Any,
+    team: Team,
     active: Any,
     axon_events: Any,
     synaptic_events: Any,
     left_range: Any,
     merged: Any,
     probe: Any,
+    probe_column: Any,
     probe_v: Any,
-) -> tuple[int, int]:
-    """Run ticks ``first_tick..last_tick-1``; stops early when the spike buffer could overflow.
+) -> int:
+    """Run ticks ``first_tick..last_tick-1`` of one shard of cores; stops early, with all others, when a spike buffer could
+    overflow.
 
     Args:
         reset_period: state is reset whenever ``tick % reset_period == 0``.
         input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
-        spike_tick, spike_source: int32 buffers for spikes of neurons.
+        sizes: int64 (members,) neurons of every shard.
         active, axon_events, synaptic_events: (ticks, cores) int32.
         left_range, merged: (cores,) int64, added to.
-        probe: neuron numbers recorded into ``probe_v`` (ticks, probes).
+        probe, probe_column: neurons of the shard recorded into ``probe_v`` (ticks, columns), and where.
 
     Returns:
-        ``(next tick, number of spikes written)``.
+        The next tick.
+
+    State and counters are those of the whole program; a shard writes its own cores' part.
     """
-    cores = v.shape[0]
     inputs = host.start.shape[0] - 1
     room = scratch()
-    written = 0
+    member, members = team.member, sizes.shape[0]
     for tick in range(first_tick, last_tick):
-        if written + SIZE * cores > spike_tick.shape[0]:
-            return tick, written
         row = tick - first_tick
+        if not has_room(team, row, sizes):
+            return tick
         if tick % reset_period == 0:
-            v[:, :] = initial
-            axons[:, :, :] = 0
-            restless[:, :] = _FULL
-        _deliver_host(tick, input_source[input_start[row] : input_start[row + 1]], host, axons, merged)
+            v[first_core:last_core] = initial[first_core:last_core]
+            axons[:, first_core:last_core] = _ZERO
+            restless[first_core:last_core] = _FULL
+        sources = input_source[input_start[row] : input_start[row + 1]]
+        _deliver_host(tick, first_core, last_core, sources, host, axons, merged)
+        written = team.sent[member, row]
         found = update(
             tick,
-            0,
-            cores,
+            first_core,
+            last_core,
             v,
             axons[tick % SLOTS],
             restless,
@@ -682,7 +772,7 @@ def advance(
             neurons,
             rules,
             inputs,
-            spike_source,
+            team.spike_source[member],
             written,
             active[row],
             axon_events[row],
@@ -690,22 +780,44 @@ def advance(
             left_range,
             room,
         )
-        deliver(tick, 0, cores, spike_source, written, written + found, inputs, neurons.target, axons, merged)
-        spike_tick[written : written + found] = tick
-        written += found
+        team.sent[member, row + 1] = written + found
         for index in range(probe.shape[0]):
-            probe_v[row, index] = v[probe[index] // SIZE, probe[index] % SIZE]
-    return last_tick, written
+            probe_v[row, probe_column[index]] = v[probe[index] // SIZE, probe[index] % SIZE]
+        meet(team, row)
+        for other in range(members):
+            deliver(
+                tick,
+                first_core,
+                last_core,
+                team.spike_source[other],
+                team.sent[other, row],
+                team.sent[other, row + 1],
+                inputs,
+                neurons.target,
+                axons,
+                merged,
+            )
+    return last_tick
 
 
 class TrueNorthEngine:
-    """A loaded program with its state, as the clock drives it."""
+    """A loaded program with its state, as the clock drives it.
 
-    def __init__(self, program: CompiledProgram):
+    Args:
+        threads: shards of cores that run together; changes speed, never results.
+    """
+
+    def __init__(self, program: CompiledProgram, threads: int = 1):
         self.program = program
         self.state = initial_state(program)
-        self._spike_tick = np.empty(max(1 << 20, 4 * SIZE * program.cores), np.int32)
-        self._spike_source = np.empty_like(self._spike_tick)
+        members = max(1, min(threads, -(-program.cores // _BORDER)))
+        steps = np.rint(program.cores * np.arange(members + 1) / members / _BORDER).astype(np.int64) * _BORDER
+        self._borders = np.minimum(steps, program.cores)
+        self._borders[-1] = program.cores
+        self._sizes = SIZE * np.diff(self._borders)
+        capacity = max(_SPIKE_BUFFER // members, 4 * int(self._sizes.max(initial=0)))
+        self._spike_source = np.empty((members, capacity), np.int32)
+        self._pool = ThreadPoolExecutor(members - 1, "neuroemu-shard") if members > 1 else None
 
     @property
     def neurons(self) -> int:
@@ -714,6 +826,10 @@ class TrueNorthEngine:
     @property
     def cores(self) -> int:
         return self.program.cores
+
+    @property
+    def threads(self) -> int:
+        return int(self._sizes.shape[0])
 
     def advance(
         self,
@@ -730,46 +846,63 @@ class TrueNorthEngine:
             BadInput: NE5604 when a potential leaves 20 bits under the rule ``overflow: error``.
         """
         program, state = self.program, self.state
-        ticks, cores = last_tick - first_tick, program.cores
+        ticks, cores, members = last_tick - first_tick, program.cores, self.threads
         active, axon_events, synaptic_events = np.zeros((3, ticks, cores), np.int32)
         left_range, merged = np.zeros(cores, np.int64), np.zeros(cores, np.int64)
         probe_v = np.empty((ticks, probe.shape[0]), np.int32)
-        reached, spikes = advance(
-            first_tick,
-            last_tick,
-            reset_period,
-            input_start,
-            input_source,
-            state.v,
-            state.axons,
-            state.restless,
-            program.initial,
-            program.crossbars,
-            program.neurons,
-            program.rules,
-            program.host,
-            self._spike_tick,
-            self._spike_source,
-            active,
-            axon_events,
-            synaptic_events,
-            left_range,
-            merged,
-            probe,
-            probe_v,
-        )
+        sent, arrivals = np.zeros((members, ticks + 1), np.int64), np.zeros(1, np.int64)
+        calls = []
+        for member in range(members):
+            first_core, last_core = int(self._borders[member]), int(self._borders[member + 1])
+            own = (probe >= SIZE * first_core) & (probe < SIZE * last_core)
+            calls.append(
+                (
+                    first_tick,
+                    last_tick,
+                    reset_period,
+                    input_start,
+                    input_source,
+                    first_core,
+                    last_core,
+                    self._sizes,
+                    state.v,
+                    state.axons,
+                    state.restless,
+                    program.initial,
+                    program.crossbars,
+                    program.neurons,
+                    program.rules,
+                    program.host,
+                    Team(member, arrivals, sent, self._spike_source),
+                    active,
+                    axon_events,
+                    synaptic_events,
+                    left_range,
+                    merged,
+                    probe[own],
+                    np.flatnonzero(own),
+                    probe_v,
+                )
+            )
+        others = [self._pool.submit(advance, *call) for call in calls[1:]] if self._pool else []
+        done = advance(*calls[0]) - first_tick
+        for other in others:
+            other.result()
         if program.rules.overflow == dynamics.ERROR and left_range.any():
             core = int(np.flatnonzero(left_range)[0])
-            message = f"a potential left 20 bits in ticks {first_tick}..{reached - 1} on the core at position {core}"
-            raise BadInput(Finding("NE5604", message, fixes=("choose overflow: saturate20 in the chip file",)))
-        done = reached - first_tick
+            message = f"a potential left 20 bits in ticks {first_tick}..{first_tick + done - 1}"
+            fixes = ("choose overflow: saturate20 in the chip file", "scale weights and thresholds down")
+            raise BadInput(Finding("NE5604", message, f"core at position {core}", fixes))
+        spikes = int(sent[:, done].sum())
+        spike_tick, spike_source = np.empty(spikes, np.int32), np.empty(spikes, np.int32)
+        merge_spikes(Team(0, arrivals, sent, self._spike_source), done, spike_tick, spike_source, first_tick)
         return CrossbarChunk(
             first_tick=first_tick,
-            last_tick=reached,
+            last_tick=first_tick + done,
             input_start=input_start[: done + 1],
             input_source=input_source[: int(input_start[done])],
-            spike_tick=self._spike_tick[:spikes].copy(),
-            spike_source=self._spike_source[:spikes].copy(),
+            spike_tick=spike_tick,
+            spike_source=spike_source,
             active=active[:done],
             range_events={"left_range": left_range},
             probes={"v": probe_v[:done]},
@@ -779,7 +912,7 @@ class TrueNorthEngine:
         )
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Copies of the whole state."""
+        """Copies of the whole state, the same for any number of threads."""
         return {name: array.copy() for name, array in vars(self.state).items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:

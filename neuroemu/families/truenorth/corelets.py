@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.errors import BadInput, DoesNotFit, Finding
-from neuroemu.families.truenorth.boot import mesh_of
 from neuroemu.families.truenorth.image import (
     SIZE,
     UNUSED_ALPHA,
@@ -27,8 +27,6 @@ Int64 = NDArray[np.int64]
 
 PORT = "axons"
 INNER = "internal"
-HOST_DELAY = 1
-"""A spike of tick t in a spike file is integrated in tick t + 1."""
 MOST_INPUT_BYTES = 1 << 32
 AFTER_LAST_SPIKE = 16
 """Ticks run after the last input by default: longer than any delay."""
@@ -45,7 +43,7 @@ def program_from_model(model: CpeModel, chip: ChipSpec) -> Program:
 
 def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
     """The image of a model: cores, a port with every axon, a population per output connector and one of the rest."""
-    mesh = mesh_of(chip)
+    mesh = chip.structure.mesh
     if model.cores and max(core.id for core in model.cores) >= mesh.slots:
         highest = max(core.id for core in model.cores)
         message = (
@@ -78,37 +76,37 @@ def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
         host_start=np.arange(sources + 1, dtype=np.int64),
         host_core=np.repeat(number, SIZE),
         host_axon=np.tile(np.arange(SIZE, dtype=np.int64), cores.count),
-        host_delay=np.full(sources, HOST_DELAY, np.int64),
+        host_delay=np.zeros(sources, np.int64),
     )
 
 
 def inputs_of_spikes(
     spikes: CpeSpikes, model: CpeModel, ticks: int | None = None, file: str = "spikes"
 ) -> NDArray[np.uint8]:
-    """Spike counts (1, ticks, cores, 256) for the port of :func:`image_of_model`.
+    """Spike counts (1, ticks, cores, 256) for the port of :func:`image_of_model`, in the ticks that integrate them.
 
     Args:
         ticks: ticks to run; default until all delays after the last spike have passed.
 
     Raises:
-        BadInput: NE6022 for spikes to cores or axons that the model does not have, or at or after ``ticks``.
+        BadInput: NE6030 for spikes to cores or axons that the model does not have, or at or after ``ticks``.
     """
     position = {core.id: place for place, core in enumerate(model.cores)}
-    tick = spikes.tick + spikes.delay - HOST_DELAY
-    known = np.isin(spikes.core, np.array(list(position), np.int64)) & (spikes.axon < SIZE) & (tick >= 0)
+    tick = spikes.tick + spikes.delay
+    known = np.isin(spikes.core, np.array(list(position), np.int64)) & (spikes.axon < SIZE)
     last = int(tick.max(initial=-1)) + 1
     period = last + AFTER_LAST_SPIKE if ticks is None else ticks
     findings = []
     if not known.all():
         wrong = int(np.flatnonzero(~known)[0])
         place = f"core {int(spikes.core[wrong])}, axon {int(spikes.axon[wrong])} in tick {int(spikes.tick[wrong])}"
-        findings.append(Finding("NE6022", f"a spike goes to {place}, which the model does not have", file))
+        findings.append(Finding("NE6030", f"a spike goes to {place}, which the model does not have", file))
     if last > period:
         fixes = (f"run at least {last} ticks",)
-        findings.append(Finding("NE6022", f"a spike is sent in tick {last - 1}, the run has {period}", file, fixes))
+        findings.append(Finding("NE6030", f"a spike is sent in tick {last - 1}, the run has {period}", file, fixes))
     if period * len(position) * SIZE > MOST_INPUT_BYTES:
         message = f"{period:,} ticks of {len(position):,} cores need more than {MOST_INPUT_BYTES:,} bytes of input"
-        findings.append(Finding("NE6022", message, file, ("run fewer ticks at a time",)))
+        findings.append(Finding("NE6030", message, file, ("run fewer ticks at a time",)))
     if findings:
         raise BadInput(findings)
     counts = np.zeros((1, period, len(position), SIZE), np.uint8)
@@ -167,8 +165,26 @@ def _parameters(values: Any) -> dict[str, Any]:
     }
 
 
-def _symbols(model: CpeModel, cores: Cores) -> Symbols:
-    """One input port with every axon; populations in the order of their pins, and everything else that is used."""
+def output_spikes(model: CpeModel, events: Mapping[str, tuple[Int64, Int64]]) -> CpeSpikes:
+    """Spikes of the output connectors as IBM's files write them: target core -32 and below, axon = pin, by tick.
+
+    Args:
+        events: population -> (tick, neuron) of its spikes.
+    """
+    parts = []
+    for name, pins in _populations(model).items():
+        if name != INNER:
+            tick, neuron = events[name]
+            target = np.array([row[0] for row in pins], np.int64)[neuron]
+            pin = np.array([row[1] for row in pins], np.int64)[neuron]
+            parts.append(np.stack([tick, target, pin], axis=1))
+    table = np.concatenate([np.zeros((0, 3), np.int64), *parts])
+    table = table[np.lexsort((table[:, 2], -table[:, 1], table[:, 0]))]
+    return CpeSpikes(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
+
+
+def _populations(model: CpeModel) -> dict[str, list[tuple[int, int, int, int]]]:
+    """Rows (target, pin, core, neuron) of every connector in the order of pins, then those of all other used neurons."""
     rows = [
         (int(target), int(pin), core.id, int(neuron))
         for core in model.cores
@@ -176,11 +192,19 @@ def _symbols(model: CpeModel, cores: Cores) -> Symbols:
         if kind != 0
     ]
     groups: dict[str, list[tuple[int, int, int, int]]] = {}
-    for row in sorted(rows, key=lambda row: (-row[0] if row[0] <= CONNECTOR else 1 << 30, *row[1:])):
-        name = f"connector{CONNECTOR - row[0]}" if row[0] <= CONNECTOR else INNER
-        groups.setdefault(name, []).append(row)
-    if INNER in groups:
-        groups[INNER].sort(key=lambda row: row[2:])
+    for row in sorted(row for row in rows if row[0] <= CONNECTOR):
+        groups.setdefault(f"connector{CONNECTOR - row[0]}", []).append(row)
+    groups = dict(reversed(groups.items()))
+    if inner := sorted((row for row in rows if row[0] > CONNECTOR), key=lambda row: row[2:]):
+        groups[INNER] = inner
+    return groups
+
+
+def _symbols(model: CpeModel, cores: Cores) -> Symbols:
+    """One input port with every axon; a population per connector and one of everything else that is used."""
+    groups = _populations(model)
+    if not groups:
+        raise BadInput(Finding("NE1072", "no core uses any neuron", model.file))
     populations = tuple(
         PopulationSymbol(
             name=name,

@@ -17,7 +17,8 @@ from neuroemu.cost.estimate import (
     dynamic_lines,
     on_chip_total,
 )
-from neuroemu.families.truenorth.boot import TrueNorthBooted, mesh_of
+from neuroemu.families.truenorth.boot import TrueNorthBooted
+from neuroemu.families.truenorth.core import SIZE
 from neuroemu.families.truenorth.timing import CrossbarMeter, energy_terms
 
 
@@ -45,7 +46,7 @@ def _set_report(name: str, booted: TrueNorthBooted, meter: CrossbarMeter, sample
     energies = cost_set.energy.stated()
     band = _band(chip, name)
     lines = (
-        _static(cost_set, duration, band, _chips(chip)),
+        _static(cost_set, duration, band, chip.structure.chips),
         *dynamic_lines(energy_terms(meter, energies), energies, band),
         EnergyLine("state reset between samples", "reset", None, None, None, f"{samples} resets, cost not published"),
     )
@@ -67,10 +68,6 @@ def _set_report(name: str, booted: TrueNorthBooted, meter: CrossbarMeter, sample
         bound="the tick" if meter.ticks else "nothing ran",
         constants=constants,
     )
-
-
-def _chips(chip: Any) -> int:
-    return int(chip.structure.chip_columns.value) * int(chip.structure.chip_rows.value)
 
 
 def _static(cost_set: Any, duration: Estimate, band: Band, chips: int) -> EnergyLine:
@@ -108,21 +105,7 @@ def _time_lines(booted: TrueNorthBooted, meter: CrossbarMeter, tick_s: float) ->
 
 def _network(meter: CrossbarMeter, booted: TrueNorthBooted) -> dict[str, Any]:
     """What the mesh carried: packets between different cores, their hops and the load of every link."""
-    mesh, routes = mesh_of(booted.chip), meter.routes
     numbers = np.array(booted.core_numbers, np.int64)
-    home = np.repeat(np.arange(meter.cores), meter.neuron_spikes.shape[0] // max(meter.cores, 1))
-    remote = (routes.target >= 0) & (routes.target != home) & (meter.neuron_spikes > 0)
-    packets = meter.neuron_spikes[remote]
-    loads = mesh.link_loads(numbers[home[remote]], numbers[routes.target[remote]], packets)
-    hops = routes.hops_east_west[remote] + routes.hops_north_south[remote]
-    rows = []
-    for link in np.flatnonzero(loads):
-        start, end = mesh.link_ends(int(link))
-        rows.append({"from": list(start), "to": list(end), "packets": int(loads[link])})
-    return {
-        "messages": int(packets.sum()),
-        "hops": int((packets * hops).sum()),
-        "max_link_load": int(loads.max(initial=0)),
-        "diameter_hops": int(hops.max(initial=0)),
-        "links": rows,
-    }
+    sent = (meter.routes.target >= 0) & (meter.neuron_spikes > 0)
+    home = np.repeat(numbers, SIZE)[sent]
+    return booted.chip.structure.mesh.carried(home, numbers[meter.routes.target[sent]], meter.neuron_spikes[sent])

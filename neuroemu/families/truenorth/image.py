@@ -387,7 +387,7 @@ def _encoded_resets(cores: Cores) -> NDArray[np.uint8]:
                 ("use reset values up to 255, or only 2**VR - 1 on this core",),
             )
         )
-    return large.astype(np.uint8)
+    return np.asarray(large, np.uint8)
 
 
 def _pack_rows(cores: Cores, encoded: NDArray[np.uint8]) -> Words:
@@ -445,7 +445,7 @@ def _columns(cores: Cores, encoded: NDArray[np.uint8]) -> dict[str, NDArray[Any]
 
 def _pack_types(axon_type: NDArray[np.uint8]) -> Words:
     """Two bits per axon, uint64 (cores * 8,)."""
-    bits = np.stack([axon_type & 1, axon_type >> 1], axis=-1).reshape(axon_type.shape[0], -1)
+    bits = np.stack([axon_type & 1, axon_type >> 1], axis=-1).reshape(axon_type.shape[0], 2 * SIZE)
     packed = np.packbits(bits, axis=-1, bitorder="little")
     return packed.reshape(-1).view(STORED_WORD).astype(np.uint64, copy=False)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,6 @@ def replay_model(path: Path, text: str, find: Find) -> Iterator[Result]:
     recorded = read_npz(_found(name, find, path))
     meta = _meta(recorded)
     image = image_of_model(parse_model(text, path.name), load_chip(CHIP))
-    image = replace(image, host_delay=np.zeros_like(image.host_delay))
     yield (f"{name} arrays", *_compared_arrays(image.cores, recorded))
     stimulus = _stimulus(recorded["inputs"], recorded["core_xy"])
     run = _Replayed(_booted(image), stimulus, _ticks(meta, recorded), int(meta["neurons_per_core"]))

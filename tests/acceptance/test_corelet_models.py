@@ -1,0 +1,86 @@
+"""A model that IBM's tools mapped runs from the command line with a spike file, and its program runs again alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuroemu.formats.ibm_cpe import CpeSpikes, spikes_text
+from tests.acceptance.command_line import REPOSITORY, Answer, neuroemu
+
+GOLDEN = REPOSITORY / "tests" / "golden" / "truenorth"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Any]:
+    """A model file, a spike file and the recorded results."""
+    folder = tmp_path_factory.mktemp("corelets")
+    model, spikes = folder / "model.json", folder / "spikes.sfti"
+    model.write_bytes(gzip.decompress((GOLDEN / "ibm_cpe_example2.model.json.gz").read_bytes()))
+    with np.load(GOLDEN / "ibm_cpe_example2.npz") as arrays:
+        recorded = {name: arrays[name] for name in ("inputs", "spikes", "synaptic_events")}
+    rows = recorded["inputs"].astype(np.int64)
+    spikes.write_text(spikes_text(CpeSpikes(rows[:, 0] - 1, rows[:, 1], rows[:, 3])))
+    return model, spikes, recorded
+
+
+@pytest.fixture(scope="module")
+def deployed(files: tuple[Path, Path, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    out = tmp_path_factory.mktemp("deployed")
+    model, spikes, recorded = files
+    ticks = recorded["synaptic_events"].shape[0]
+    return out, neuroemu("deploy", model, "--chip", "truenorth", "-i", spikes, "--ticks", str(ticks), "-o", out)
+
+
+def test_the_model_computes_what_was_recorded(deployed: tuple[Path, Answer], files: tuple[Path, Path, Any]) -> None:
+    out, answer = deployed
+    recorded = files[2]
+    assert answer.exit_code == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["run"]["counters"]["spikes"] == recorded["spikes"].shape[0]
+    assert report["run"]["counters"]["synaptic_events"] == int(recorded["synaptic_events"].sum())
+    assert [cost["name"] for cost in report["cost"]["sets"]] == ["static_marginal", "amortised_26pj"]
+
+
+def test_everything_is_written(deployed: tuple[Path, Answer]) -> None:
+    out, _ = deployed
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["program.nemu", "report.html", "report.json", "spikes.npz", "spikes.sfto"]
+    header, version, first = (json.loads(line) for line in (out / "spikes.sfto").read_text().splitlines()[:3])
+    assert header["class"] == "SpikeWriter" and version["version"] == "sfto1.0" and first["spike"]["destCore"] <= -32
+
+
+def test_the_program_runs_again_without_the_model(deployed: tuple[Path, Answer], tmp_path: Path) -> None:
+    out, _ = deployed
+    samples = np.zeros((1, 5, 1, 256), np.uint8)
+    samples[0, 0, 0, :128] = 1
+    np.savez(tmp_path / "samples.npz", input=samples)
+    answer = neuroemu("run", out / "program.nemu", "-i", tmp_path / "samples.npz", "--json")
+    assert answer.exit_code == 0
+    assert json.loads(answer.out)["run"]["counters"]["input_spikes"] == 128
+
+
+def test_without_input_the_model_is_checked_and_written(files: tuple[Path, Path, Any], tmp_path: Path) -> None:
+    answer = neuroemu("deploy", files[0], "--chip", "truenorth", "-o", tmp_path / "out", "-q")
+    assert answer.exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["program.nemu", "report.html", "report.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--chip", "loihi1"), "loihi1 is no chip for it"),
+        (("--chip", "truenorth", "--placer", "linear"), "--placer cannot be used"),
+        (("--chip", "truenorth", "--dialect", "norse", "--dt", "0.001"), "--dialect, --dt cannot be used"),
+    ],
+)
+def test_chips_and_options_that_a_mapped_model_cannot_use_are_refused(
+    options: tuple[str, ...], told: str, files: tuple[Path, Path, Any]
+) -> None:
+    answer = neuroemu("deploy", files[0], *options)
+    assert answer.exit_code == 2 and "NE6031" in answer.err and told in answer.err

@@ -1,0 +1,168 @@
+"""Counters of a TrueNorth run, its energy under both cost sets, and what is said about time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuroemu.emulator.protocol import Stimulus
+from neuroemu.emulator.runner import run_ticks
+from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.families.truenorth import FAMILY
+from neuroemu.families.truenorth.boot import TrueNorthBooted, boot, boot_image
+from neuroemu.families.truenorth.image import SIZE, build_cores, pack
+from neuroemu.families.truenorth.timing import CrossbarMeter
+from neuroemu.spec import ChipSpec, load_chip
+from tests.families.truenorth.reference import image_of, random_cores, random_inputs
+
+pytestmark = pytest.mark.compiled
+
+CHIP: Any = load_chip("truenorth")
+
+
+def changed(**structure: int) -> Any:
+    data = CHIP.to_dict()
+    for name, value in structure.items():
+        data["structure"][name]["value"] = value
+    return ChipSpec.from_dict(data)
+
+
+def meter_of(booted: TrueNorthBooted) -> CrossbarMeter:
+    assert isinstance(booted.meter, CrossbarMeter)
+    return booted.meter
+
+
+def ran(booted: TrueNorthBooted, inputs: list[tuple[int, int]], ticks: int) -> TrueNorthBooted:
+    table = np.array(sorted(inputs), np.int64).reshape(-1, 2)
+    stimulus = Stimulus(table[:, 0].copy(), table[:, 1].astype(np.int32))
+    run_ticks(booted.engine, stimulus, ticks, meter=booted.meter)
+    return booted
+
+
+def relay(dx: int, dy: int, chip: Any = CHIP) -> TrueNorthBooted:
+    """Axon 0 of the core at (1, 1) drives neuron 0, which sends to the core at (1 + dx, 1 + dy); ten spikes."""
+    columns = chip.structure.mesh.columns
+    numbers = sorted({columns + 1, columns * (1 + dy) + 1 + dx})
+    place = numbers.index(columns + 1)
+    synapses = np.zeros((len(numbers), SIZE, SIZE), bool)
+    synapses[place, 0, 0] = True
+    alpha = np.full((len(numbers), SIZE), (1 << 18) - 1)
+    alpha[place, 0] = 1
+    connected = np.zeros_like(alpha, bool)
+    connected[place, 0] = True
+    values = {"weight": 1, "alpha": alpha, "dx": dx, "dy": dy, "axon": 1, "delay": 1}
+    image = image_of(build_cores(numbers, synapses, values, connected), host=[(place, 0, 0)], chip=chip)
+    return ran(boot(pack(image)), [(tick, 0) for tick in range(10)], 12)
+
+
+def test_a_spike_is_a_packet_that_goes_x_first_and_counts_its_hops() -> None:
+    totals = meter_of(relay(5, -1)).totals()
+    assert (totals["spikes"], totals["packets"], totals["input_spikes"]) == (10, 10, 10)
+    assert (totals["hops_east_west"], totals["hops_north_south"], totals["chip_crossings"]) == (50, 10, 0)
+    assert (totals["synaptic_events"], totals["axon_events"]) == (10, 20)
+    assert totals["neuron_updates"] == 2 * SIZE * 12
+
+
+def test_borders_between_tiled_chips_are_counted() -> None:
+    chip = changed(mesh_columns=2, mesh_rows=2, chip_columns=3, chip_rows=2, cores=24)
+    assert meter_of(relay(4, 1, chip)).totals()["chip_crossings"] == 10 * (2 + 1)
+
+
+def test_what_a_core_sends_and_receives_is_told_per_core() -> None:
+    per_core = meter_of(relay(3, 0)).per_core()
+    assert per_core["packets_out"].tolist() == [10, 0] and per_core["packets_in"].tolist() == [0, 10]
+    assert per_core["spikes"].tolist() == [10, 0] and per_core["synaptic_events"].tolist() == [10, 0]
+
+
+def test_what_the_mesh_carried_is_reported() -> None:
+    network = FAMILY.costs(relay(3, 2), 1).network
+    assert (network["messages"], network["hops"], network["diameter_hops"]) == (10, 50, 5)
+    assert {link["packets"] for link in network["links"]} == {10}
+
+
+def test_energy_is_static_plus_marginal_and_the_quoted_figure_stands_apart() -> None:
+    booted = relay(5, -1)
+    first, second = FAMILY.costs(booted, 1).sets
+    assert (first.name, second.name) == ("static_marginal", "amortised_26pj")
+    lines = {line.name: line for line in first.energy_lines}
+    assert lines["static"].value_j == pytest.approx(64.43e-3 * 12e-3)
+    assert lines["synaptic events"].value_j == pytest.approx(10 * 1.518e-12)
+    assert lines["hops"].value_j == pytest.approx(60 * 2.3e-12)
+    total = 64.43e-3 * 12e-3 + 10 * 1.518e-12 + 60 * 2.3e-12
+    assert first.energy.value == pytest.approx(total)
+    assert first.energy.low < first.energy.value < first.energy.high
+    assert second.energy.value == pytest.approx(10 * 26e-12)
+    assert {line.name: line.value_j for line in second.energy_lines}["static"] is None
+
+
+def test_static_power_is_paid_for_every_chip() -> None:
+    chip = changed(chip_columns=4, chip_rows=4, cores=16 * 4096)
+    line = FAMILY.costs(relay(70, 1, chip), 1).sets[0].energy_lines[0]
+    assert line.value_j == pytest.approx(16 * 64.43e-3 * 12e-3) and line.formula.startswith("16 x 64.43 mW")
+
+
+def test_the_published_sweep_is_met_within_its_fit() -> None:
+    energy = CHIP.cost_sets["static_marginal"].energy
+    static = float(CHIP.cost_sets["static_marginal"].static.value)
+    per_spike = 128 * float(energy["synaptic_event"].value) + 43.32 * float(energy["hop"].value)
+    for rate, watts, within in ((11.58, 68e-3, 0.001), (20.07, 71e-3, 0.02), (95.93, 94e-3, 0.001)):
+        assert static + per_spike * rate * (1 << 20) == pytest.approx(watts, rel=within)
+
+
+def test_a_tick_is_a_millisecond_and_the_busiest_core_is_named() -> None:
+    rng = np.random.default_rng(2)
+    image = image_of(random_cores(rng, 3, 0.5), chip=CHIP)
+    booted = ran(
+        boot(pack(image)), random_inputs(rng, 3 * SIZE, 8, 0.3) + [(3, SIZE + axon) for axon in range(SIZE)], 8
+    )
+    report = FAMILY.costs(booted, 1).sets[0]
+    assert report.time.value == pytest.approx(8e-3) and report.tick_time_s.tolist() == [1e-3] * 8
+    assert report.busiest_core[3] == 1
+    said = report.time_lines[1].formula
+    events = int(np.unpackbits(image.cores.crossbar[1]).sum())
+    assert f"{events:,} synaptic events on core 1 in tick 3, 14,160 are shown to fit" in said
+    assert "1 core ticks exceed what is shown to fit 1 ms" in said
+    assert meter_of(booted).totals()["core_ticks_over_shown_load"] == 1
+
+
+def test_nothing_ran_nothing_is_said() -> None:
+    report = FAMILY.costs(boot(pack(image_of(random_cores(np.random.default_rng(1), 1, 0.1), chip=CHIP))), 0)
+    assert report.sets[0].bound == "nothing ran" and report.sets[0].energy.value == 0
+    assert report.counters["spikes"] == 0
+
+
+def test_counters_go_on_from_a_snapshot() -> None:
+    rng = np.random.default_rng(3)
+    image = image_of(random_cores(rng, 3, 0.3, 0.3), chip=CHIP)
+    inputs = random_inputs(rng, 3 * SIZE, 9, 0.05)
+    whole = ran(boot_image(image), inputs, 9)
+    first, second = boot_image(image), boot_image(image, threads=2)
+    half = [entry for entry in inputs if entry[0] < 4]
+    ran(first, half, 4)
+    second.engine.restore(first.engine.snapshot())
+    second.meter.restore(first.meter.snapshot())
+    rest = np.array(sorted(entry for entry in inputs if entry[0] >= 4), np.int64)
+    start = np.searchsorted(rest[:, 0], np.arange(4, 10)).astype(np.int64)
+    second.meter.observe(
+        second.engine.advance(4, 9, 1 << 62, start, rest[:, 1].astype(np.int32), np.zeros(0, np.int64))
+    )
+    assert meter_of(second).totals() == meter_of(whole).totals()
+    for name, array in meter_of(whole).snapshot().items():
+        assert np.array_equal(meter_of(second).snapshot()[name], array)
+    with pytest.raises(BadInput, match="NE6020"):
+        second.meter.restore({})
+
+
+def test_networks_are_not_compiled_for_crossbars_yet() -> None:
+    from neuroemu.families import Options
+    from tests.small import restless
+
+    with pytest.raises(DoesNotFit, match="NE3601"):
+        FAMILY.compile(restless(), CHIP, Options())
+
+
+def test_the_band_of_the_energy_comes_from_published_powers() -> None:
+    assert CHIP.validation.error_band("static_marginal", "energy") == (-0.019, 0.205)
+    assert CHIP.validation.error_band("amortised_26pj", "energy") is None
