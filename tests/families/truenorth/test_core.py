@@ -83,7 +83,6 @@ def test_busy_and_quiet_cores_do_what_the_equations_say(
     assert assert_as_reference(image, PAPER, random_inputs(rng, 3 * SIZE, 12, rate), 12) > 50
 
 
-@pytest.mark.compiled
 def test_cores_that_walk_set_bits_do_what_the_equations_say(rng: np.random.Generator) -> None:
     image = image_of(random_cores(rng, 3, 0.01, quiet=True))
     inputs = random_inputs(rng, 3 * SIZE, 30, 0.004)
@@ -146,7 +145,6 @@ def test_a_core_that_cannot_change_is_not_visited_until_a_spike_arrives(rng: np.
     assert active[5].tolist() == [row, 0]
 
 
-@pytest.mark.compiled
 def test_a_neuron_below_its_thresholds_draws_in_vain_and_is_left_alone() -> None:
     columns = {"alpha": 10, "beta": 5, "mask_bits": 4, "potential": np.where(np.arange(SIZE) < 2, 12, 3)[None]}
     image = image_of(build_cores([0], np.zeros((1, SIZE, SIZE), bool), columns))
@@ -212,7 +210,6 @@ def test_another_chip_goes_on_from_a_snapshot_with_the_same_random_numbers(cut: 
     assert all(np.array_equal(array, second.snapshot()[name]) for name, array in first.snapshot().items())
 
 
-@pytest.mark.compiled
 def test_a_sample_starts_clean(rng: np.random.Generator) -> None:
     image = image_of(random_cores(rng, 2, 0.2))
     inputs = random_inputs(rng, 2 * SIZE, 9, 0.05)
