@@ -181,19 +181,20 @@ def _write_parts(
             part_delay[at] = delay[synapse]
 
 
-def filled(rows: Rows) -> Rows:
+def filled(rows: Rows, weight_bits: int) -> Rows:
     """The same rows with every target in each, weight 0 where there was none; parallel synapses add up.
 
     All synapses of a row must have one delay.
 
     Raises:
-        OverflowError: when a sum of weights needs more than 16 bits.
+        OverflowError: when a sum is wider than ``weight_bits``.
     """
     target = np.tile(np.arange(rows.targets, dtype=np.int32), rows.sources)
     weight = np.zeros(rows.sources * rows.targets, np.int32)
     _fill(rows.start, rows.target, rows.weight, rows.targets, weight)
-    if weight.size and not -(1 << 15) <= int(weight.min()) <= int(weight.max()) < 1 << 15:
-        raise OverflowError("parallel synapses add up to more than 16 bits")
+    most = (1 << (weight_bits - 1)) - 1
+    if weight.size and not -most - 1 <= int(weight.min()) <= int(weight.max()) <= most:
+        raise OverflowError(f"parallel synapses add up to more than {weight_bits} bits")
     delay = np.repeat(rows.delay[rows.start[:-1]], rows.targets)
     start = np.arange(rows.sources + 1, dtype=np.int64) * rows.targets
     return Rows(start, target, weight.astype(np.int16), delay, rows.targets)

@@ -147,6 +147,14 @@ class Network:
         """Projections that start in ``population``."""
         return tuple(projection for projection in self.projections if projection.source == population)
 
+    def analog_sources(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Populations without threshold that feed others, and which."""
+        fed = {name: tuple(item.target for item in self.outgoing(name)) for name in self.populations}
+        neurons = {name: population.neuron for name, population in self.populations.items()}
+        return tuple(
+            (name, fed[name]) for name, neuron in neurons.items() if fed[name] and neuron and not neuron.spiking
+        )
+
     @property
     def neuron_count(self) -> int:
         return sum(population.size for population in self.populations.values() if not population.is_input)

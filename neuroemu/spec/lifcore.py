@@ -11,6 +11,7 @@ from neuroemu.spec.facts import (
     Count,
     Energy,
     Fact,
+    Flag,
     Listed,
     Memory,
     Problem,
@@ -28,6 +29,18 @@ class Overflow(Fact[Literal["saturate", "wrap"]]):
 
 class SynapseKinds(Fact[Listed[Literal["dense", "sparse", "shared_kernel"]]]):
     """Kinds of synapse lists that the core's memory can hold."""
+
+
+class LeakModes(Fact[Listed[Literal["factor", "shift", "constant"]]]):
+    """How the potential can leak: by k of 4096, by its ``2**-k`` part, by a constant."""
+
+
+class ResetModes(Fact[Listed[Literal["value", "subtract", "none"]]]):
+    """What a spike can do to the potential."""
+
+
+class NeuronRegisters(Fact[Listed[Literal["threshold", "bias", "initial"]]]):
+    """What every neuron has a register of its own for; else neurons of a core share a threshold, and the others are 0."""
 
 
 class Frequency(Quantity[float]):
@@ -64,15 +77,30 @@ class LifcoreArithmetic(Section):
     refractory_max: Count
     overflow: Overflow
     synapse_kinds: SynapseKinds
+    leak_modes: LeakModes
+    reset_modes: ResetModes
+    neuron_registers: NeuronRegisters
+    current_decay: Flag
+    input_shift_max: Count
 
     @model_validator(mode="after")
     def _widths_fit_together(self) -> Self:
         problems = []
-        for name, low, high in (("weight_bits", 2, 16), ("potential_bits", 2, 32), ("refractory_max", 0, 65535)):
+        for name, low, high in (
+            ("weight_bits", 2, 16),
+            ("potential_bits", 2, 32),
+            ("refractory_max", 0, 65535),
+            ("input_shift_max", 0, 31),
+        ):
             if not low <= getattr(self, name).value <= high:
                 problems.append(Problem((name,), "NE2032", f"{name} must lie between {low} and {high}"))
-        if "sparse" not in self.synapse_kinds.value:
-            problems.append(Problem(("synapse_kinds",), "NE2032", "synapse_kinds must contain sparse"))
+        if "sparse" not in self.synapse_kinds.value and self.synapse_kinds.value != ("dense",):
+            problems.append(
+                Problem(("synapse_kinds",), "NE2032", "synapse_kinds must contain sparse, or be dense alone")
+            )
+        for name in ("leak_modes", "reset_modes"):
+            if not getattr(self, name).value:
+                problems.append(Problem((name,), "NE2032", f"{name} must name at least one mode"))
         return passed(self, problems)
 
 
@@ -123,3 +151,11 @@ class LifcoreChip(ChipSpec):
     arithmetic: LifcoreArithmetic
     cycles: LifcoreCycles
     cost_sets: dict[str, LifcoreCostSet]
+
+    @model_validator(mode="after")
+    def _a_crossbar_has_no_delays(self) -> Self:
+        crossbar = self.arithmetic.synapse_kinds.value == ("dense",)
+        if not crossbar or self.limits.delay_ticks_max.value == 1:
+            return self
+        message = "a core with dense lists only has no room for delays in its synapses; delay_ticks_max must be 1"
+        return passed(self, [Problem(("limits", "delay_ticks_max"), "NE2032", message, ("write delay_ticks_max: 1",))])

@@ -163,10 +163,10 @@ def test_a_convolution_is_written_for_some_neurons_alone(conv: Conv2d) -> None:
 
 
 def test_a_crossbar_row_has_every_target_and_parallel_synapses_add_up() -> None:
-    full = filled(rows([(1, 4, 1), (3, 2, 1), (1, -1, 1)], targets=4))
+    full = filled(rows([(1, 4, 1), (3, 2, 1), (1, -1, 1)], targets=4), weight_bits=3)
     assert full.weight.tolist() == [0, 3, 0, 2] and full.target.tolist() == [0, 1, 2, 3]
     with pytest.raises(OverflowError):
-        filled(rows([(0, 30000, 1), (0, 30000, 1)], targets=1))
+        filled(rows([(0, 3, 1), (0, 1, 1)], targets=1), weight_bits=3)
 
 
 def test_grouping_counts_and_keeps_order() -> None:

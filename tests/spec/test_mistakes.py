@@ -215,7 +215,16 @@ def test_own_folders_are_searched_after_the_shipped_chips(tmp_path, monkeypatch,
     (tmp_path / "partial.yaml").write_text("name: partial", encoding="utf-8")
     monkeypatch.setenv("NEUROEMU_CHIPS", os.pathsep.join([str(tmp_path), str(tmp_path / "absent")]))
     listed = {entry.name: entry for entry in list_chips()}
-    shipped = ["lifcore-bench", "lifcore", "loihi1-wide", "loihi1", "sanafe-loihi", "truenorth-ranc", "truenorth"]
+    shipped = [
+        "lifcore-bench",
+        "lifcore-rtl",
+        "lifcore",
+        "loihi1-wide",
+        "loihi1",
+        "sanafe-loihi",
+        "truenorth-ranc",
+        "truenorth",
+    ]
     assert list(listed) == [*shipped, "broken", "own", "partial"]
     assert listed["own"].title == "Intel Loihi 1" and listed["own"].problem == ""
     assert "NE2002" in listed["broken"].problem and "NE2021" in listed["partial"].problem

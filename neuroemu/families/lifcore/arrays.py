@@ -11,7 +11,7 @@ from neuroemu.errors import DoesNotFit
 from neuroemu.families.lifcore import dynamics
 from neuroemu.families.lifcore.abilities import lacking
 from neuroemu.families.lifcore.image import pack
-from neuroemu.families.lifcore.lower import LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.families.lifcore.lowered import LoweredNetwork, LoweredPopulation, LoweredProjection
 from neuroemu.families.lifcore.mapping import build_image, map_network
 from neuroemu.image.container import Program
 from neuroemu.image.symbols import numbered_ports
@@ -64,7 +64,7 @@ def lower_arrays(net: Mapping[str, Any]) -> LoweredNetwork:
         ports=numbered_ports({INPUT: (inputs,)} if inputs else {}),
         populations=(population,),
         projections=tuple(
-            LoweredProjection(f"{source} to {NEURONS}", source, NEURONS, part, 0)
+            LoweredProjection(f"{source} to {NEURONS}", source, NEURONS, part, 1, int(part.delay.max()))
             for source, part in parts.items()
             if part.synapses
         ),

@@ -6,8 +6,8 @@ rounding sits in weights, decays, thresholds and biases.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.lifcore import dynamics
-from neuroemu.image.symbols import Port, numbered_ports
-from neuroemu.mapping.rows import Rows, rows_by_source
+from neuroemu.families.lifcore.abilities import lacking
+from neuroemu.families.lifcore.lowered import LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.image.symbols import numbered_ports
+from neuroemu.mapping.rows import rows_by_source
 from neuroemu.network.connectivity import (
-    Conv2d,
     Dense,
     Folded,
     Scale,
@@ -35,16 +36,6 @@ from neuroemu.network.neurons import time_constant_ticks
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-PROFILE_FIELDS = (
-    "input_shift",
-    "current_keep",
-    "leak_mode",
-    "leak_amount",
-    "compare",
-    "reset",
-    "reset_value",
-    "period",
-)
 _RESETS = {
     "zero": dynamics.RESET_TO_VALUE,
     "subtract": dynamics.RESET_SUBTRACT,
@@ -52,61 +43,8 @@ _RESETS = {
     "none": dynamics.RESET_NONE,
 }
 _SCALE_WITHOUT_WEIGHTS = 4096.0
-_MOST_SHIFT = 12
-
-
-@dataclass(frozen=True)
-class LoweredPopulation:
-    """Registers of one population; int64 arrays of shape (size,).
-
-    ``tick_offset``: the chip computes step ``t`` of the source framework in tick ``t + tick_offset``.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    tick_offset: int
-    spiking: bool
-    profile: dict[str, IntArray]
-    initial: IntArray
-    threshold: IntArray
-    bias: IntArray
-
-    @property
-    def size(self) -> int:
-        return int(self.threshold.shape[0])
-
-    @cached_property
-    def profiles(self) -> tuple[IntArray, IntArray]:
-        """Distinct profiles as rows in the order of PROFILE_FIELDS, and the number of each neuron's."""
-        columns = np.stack([self.profile[name] for name in PROFILE_FIELDS], axis=1)
-        if bool(np.all(columns == columns[:1])):
-            return columns[:1], np.zeros(self.size, np.int64)
-        table, number = np.unique(columns, axis=0, return_inverse=True)
-        return table, number.reshape(-1).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class LoweredProjection:
-    """Synapses of one projection; ``structure`` holds integers.
-
-    ``delay`` is that of all synapses of a dense matrix or a convolution, at least 1; rows hold their own.
-    """
-
-    name: str
-    source: str
-    target: str
-    structure: Dense | Conv2d | Rows
-    delay: int
-
-
-@dataclass(frozen=True)
-class LoweredNetwork:
-    """What the chip gets: a network in its integers."""
-
-    ports: tuple[Port, ...]
-    populations: tuple[LoweredPopulation, ...]
-    projections: tuple[LoweredProjection, ...]
-    outputs: tuple[str, ...]
+_NO_LEAK = 31
+"""A shift by so much leaves nothing to subtract."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +63,7 @@ def lower(network: Network, chip: Any) -> QuantisedNetwork:
         DoesNotFit: with all features that the core cannot compute.
     """
     offsets = tick_offsets(network, of_inputs=0)
-    findings: list[Finding] = []
+    findings: list[Finding] = list(_analog_sources(network))
     populations, projections, rounding, constant = [], [], [], []
     twins: dict[str, Population] = {name: network.populations[name] for name in network.inputs}
     twin_projections: list[Projection] = []
@@ -140,6 +78,13 @@ def lower(network: Network, chip: Any) -> QuantisedNetwork:
         twin_projections.extend(layer.twin_projections())
         if layer.current_bias is not None:
             constant.append(f"bias:{name}")
+    lowered = LoweredNetwork(
+        numbered_ports({name: network.populations[name].shape for name in network.inputs}, constant),
+        tuple(populations),
+        tuple(projections),
+        network.outputs,
+    )
+    findings.extend(lacking(lowered, chip))
     if errors := errors_in(findings):
         raise DoesNotFit(errors)
     quantised = replace(
@@ -149,14 +94,26 @@ def lower(network: Network, chip: Any) -> QuantisedNetwork:
         findings=(),
     )
     return QuantisedNetwork(
-        numbered_ports({name: network.populations[name].shape for name in network.inputs}, constant),
-        tuple(populations),
-        tuple(projections),
-        network.outputs,
+        lowered.ports,
+        lowered.populations,
+        lowered.projections,
+        lowered.outputs,
         tuple(rounding),
         quantised,
         tuple(findings),
     )
+
+
+def _analog_sources(network: Network) -> Iterator[Finding]:
+    """Analog populations that feed others: a core sends spikes and nothing else."""
+    for name, fed in network.analog_sources():
+        yield Finding(
+            "NE3515",
+            f"has no threshold but feeds {', '.join(fed)} with {network.populations[name].size} analog values; a core sends "
+            "spikes only",
+            f"population {name}",
+            ("give the population a threshold", "make it an output and apply the rest of the network on the host"),
+        )
 
 
 class _Layer:
@@ -184,12 +141,16 @@ class _Layer:
         self.current_bias: FloatArray | None = bias * gain if decaying else None
         self._drive = neuron.leak_input + (0.0 if neuron.current_decay is not None else neuron.input_gain * bias)
         wanted = [(item, fold((*item.stages, Scale(gain)))) for item in self.incoming]
-        self._check_rules(int(chip.arithmetic.refractory_max.value))
+        self._check_rules()
+        self._most_shift = int(chip.arithmetic.input_shift_max.value)
+        self._leak_mode, self._leak_amount, self._kept = leak_registers(
+            neuron.membrane_decay, chip.arithmetic.leak_modes.value
+        )
+        self._report_leak()
         self.weight_scale, self.shift = self._choose_scale([structure for _, structure in wanted])
         self.scale = self.weight_scale * 2.0**self.shift
         self._wanted = wanted
         self._rounded = [(item, _rounded(structure, self.weight_scale)) for item, structure in wanted]
-        self._most_delay = int(chip.limits.delay_ticks_max.value)
         self.projections = [
             self._projection(item, structure, self.offset + item.delay_ticks - offsets[item.source])
             for item, structure in self._rounded
@@ -197,8 +158,8 @@ class _Layer:
         if self.current_bias is not None:
             self.remarks.append("bias enters the synaptic current through a host source that fires in every tick")
             constant = Dense(np.rint(self.current_bias * self.weight_scale)[:, None])
-            name = f"bias:{population.name}"
-            self.projections.append(LoweredProjection(name, name, population.name, constant, max(self.offset, 1)))
+            name, late = f"bias:{population.name}", max(self.offset, 1)
+            self.projections.append(LoweredProjection(name, name, population.name, constant, late, late))
 
     def lowered(self) -> LoweredPopulation:
         """The population's registers."""
@@ -208,8 +169,8 @@ class _Layer:
         fields = {
             "input_shift": np.full(size, self.shift),
             "current_keep": np.clip(np.rint(one * current), 0, one),
-            "leak_mode": np.full(size, dynamics.LEAK_SCALE),
-            "leak_amount": np.clip(np.rint(one * neuron.membrane_decay), 0, one),
+            "leak_mode": np.full(size, self._leak_mode),
+            "leak_amount": self._leak_amount,
             "compare": np.full(size, dynamics.AT_OR_ABOVE if neuron.compare == "ge" else dynamics.ABOVE),
             "reset": np.full(size, _RESETS[neuron.reset]),
             "reset_value": np.rint(neuron.reset_value * self.scale),
@@ -221,6 +182,7 @@ class _Layer:
         )
         if neuron.threshold is None:
             fields["compare"] = np.full(size, dynamics.ABOVE)
+            fields["reset"] = np.full(size, dynamics.RESET_TO_VALUE)
         return LoweredPopulation(
             name=self.population.name,
             shape=self.population.shape,
@@ -233,7 +195,7 @@ class _Layer:
         )
 
     def _projection(self, item: Projection, structure: Folded, delay: int) -> LoweredProjection:
-        """The projection in its final form; spikes that come too late, and delays beyond the core's, are said."""
+        """The projection in its final form; spikes that come too late are said."""
         own = structure.delay if isinstance(structure, Sparse) else None
         least, most = (
             (delay, delay) if own is None or not own.size else (delay + int(own.min()), delay + int(own.max()))
@@ -243,14 +205,8 @@ class _Layer:
             message = f"spikes from {item.source} arrive {1 - least} ticks later than in the float network"
             fixes = ("train with the chip's delays", "compare with the float network in the divergence report")
             self.findings.append(Finding("NE3505", message, where, fixes, "warning"))
-        if most > self._most_delay:
-            message = (
-                f"needs a delay of {most} ticks, {most - self._most_delay} more than the {self._most_delay} of the core"
-            )
-            fixes = ("shorten the delay or the paths beside it", "use a chip file with more delay slots")
-            self.findings.append(Finding("NE3507", message, where, fixes))
         lowered = rows_by_source(structure.weight, own, delay) if isinstance(structure, Sparse) else structure
-        return LoweredProjection(item.name, item.source, item.target, lowered, max(delay, 1))
+        return LoweredProjection(item.name, item.source, item.target, lowered, max(delay, 1), max(most, 1))
 
     def twin(self) -> Population:
         """The float neuron with the rounded numbers, in chip units."""
@@ -261,7 +217,7 @@ class _Layer:
             self.population.name,
             self.population.shape,
             Neuron(
-                membrane_decay=lowered.profile["leak_amount"] / one,
+                membrane_decay=self._kept,
                 input_gain=np.ones(size),
                 leak_input=lowered.bias.astype(np.float64),
                 threshold=None if neuron.threshold is None else lowered.threshold.astype(np.float64),
@@ -311,7 +267,7 @@ class _Layer:
             if thresholds is None
             else float((np.abs(lowered.threshold - thresholds) / above).max()),
             "tau_membrane_ticks": time_constant_ticks(neuron.membrane_decay),
-            "tau_membrane_chip_ticks": time_constant_ticks(lowered.profile["leak_amount"] / one),
+            "tau_membrane_chip_ticks": time_constant_ticks(self._kept),
             "tau_current_ticks": time_constant_ticks(neuron.current_decay)
             if neuron.current_decay is not None
             else None,
@@ -345,7 +301,7 @@ class _Layer:
         finest = self._most_weight / largest if largest else _SCALE_WITHOUT_WEIGHTS / (limit or 1.0)
         room = highest / (reach + limit) if reach + limit else finest
         scale = min(finest, room)
-        shift = int(np.clip(np.floor(np.log2(room / scale)), 0, _MOST_SHIFT))
+        shift = int(np.clip(np.floor(np.log2(room / scale)), 0, self._most_shift))
         numbers = [*(weights_of(structure) for structure in structures), self._drive, neuron.reset_value]
         if neuron.threshold is not None:
             numbers.append(neuron.threshold)
@@ -357,7 +313,7 @@ class _Layer:
         whole = float(np.floor(scale * 2.0**shift * neuron.threshold[0]))
         return (whole / float(neuron.threshold[0]) / 2.0**shift if whole >= 1 else scale), shift
 
-    def _check_rules(self, longest: int) -> None:
+    def _check_rules(self) -> None:
         """What the network's neuron does and the core's cannot."""
         neuron = self.neuron
         if neuron.min_v is not None:
@@ -378,25 +334,45 @@ class _Layer:
             self._replaced(
                 "NE3504", "may emit several spikes per step; a neuron of the core emits at most one per tick"
             )
-        if neuron.refractory_ticks > longest:
-            self.findings.append(
-                Finding(
-                    "NE3506",
-                    f"refractory period of {neuron.refractory_ticks} ticks exceeds the counter's {longest} by "
-                    f"{neuron.refractory_ticks - longest}",
-                    f"population {self.population.name}",
-                    (
-                        f"shorten the refractory period to {longest} ticks",
-                        "use a longer step",
-                        "use a chip file with a larger refractory_max",
-                    ),
-                )
+
+    def _report_leak(self) -> None:
+        """What rounding to the core's leak changes, where it is more than a factor of 4096 would."""
+        wanted, kept = np.clip(self.neuron.membrane_decay, 0.0, 1.0), self._kept
+        error = np.abs(kept - wanted)
+        worst = int(np.argmax(error))
+        if error[worst] <= 1.0 / dynamics.DECAY_ONE:
+            return
+        if self._leak_mode == dynamics.LEAK_CONSTANT:
+            message = f"keeps {wanted[worst]:.4g} of its membrane per step; the core has a constant leak only"
+            fixes = ("use neurons without leak", "use a chip file whose core leaks by factor or shift")
+            self.findings.append(Finding("NE3509", message, f"population {self.population.name}", fixes))
+        else:
+            self._replaced(
+                "NE3508",
+                f"keeps {wanted[worst]:.4g} of its membrane per step; the core leaks by shifts only and keeps {kept[worst]:.4g}",
             )
 
     def _replaced(self, code: str, message: str) -> None:
         fixes = ("train with the core's rule", "compare the divergence report before trusting this mapping")
         self.findings.append(Finding(code, message, f"population {self.population.name}", fixes, "warning"))
         self.remarks.append(message)
+
+
+def leak_registers(decay: FloatArray, modes: Sequence[str]) -> tuple[int, IntArray, FloatArray]:
+    """(mode, amounts, share that is kept per tick) nearest to ``decay``, by the first of factor, shift and constant there is.
+
+    A constant leak cannot follow a decay: it stands for none.
+    """
+    wanted = np.clip(decay, 0.0, 1.0)
+    if "factor" in modes:
+        amount = np.rint(dynamics.DECAY_ONE * wanted)
+        return dynamics.LEAK_SCALE, amount.astype(np.int64), amount / dynamics.DECAY_ONE
+    if "shift" not in modes:
+        return dynamics.LEAK_CONSTANT, np.zeros(decay.shape[0], np.int64), np.ones(decay.shape[0])
+    kept = np.append(1.0 - 2.0 ** -np.arange(_NO_LEAK, dtype=np.float64), 1.0)
+    above = np.clip(np.searchsorted(kept, wanted), 1, _NO_LEAK)
+    amount = np.where(kept[above] - wanted < wanted - kept[above - 1], above, above - 1)
+    return dynamics.LEAK_SHIFT, amount.astype(np.int64), kept[amount]
 
 
 def _rounded(structure: Folded, scale: float) -> Folded:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.families.lifcore.image import CoreImage, ProgramImage
-from neuroemu.families.lifcore.lower import PROFILE_FIELDS, LoweredNetwork
+from neuroemu.families.lifcore.lowered import PROFILE_FIELDS, LoweredNetwork
 from neuroemu.families.lifcore.pieces import CoreRoom, Piece, SynapseBlock, cut
 from neuroemu.image.symbols import Symbols
 from neuroemu.mapping.cores import Placement, by_source, first_neurons, place_pieces, routes_of, symbols_of
@@ -17,6 +17,7 @@ from neuroemu.mapping.cores import Placement, by_source, first_neurons, place_pi
 Int64 = NDArray[np.int64]
 
 RESOURCES = ("neurons", "axons", "synapse_memory_bits", "routes", "profiles")
+"""And ``thresholds`` where the neurons of a core share one."""
 
 
 def map_network(network: LoweredNetwork, chip: Any, partitioner: str, placer: str, seed: int) -> Placement[Piece]:
@@ -47,15 +48,17 @@ def map_network(network: LoweredNetwork, chip: Any, partitioner: str, placer: st
             piece.memory_bits,
             int(routes[piece.population.name][piece.neurons].sum()),
             piece.profiles,
+            piece.thresholds,
         )
         for piece in pieces
     ]
-    most = (room.neurons, room.axons, room.memory_bits, int(limits.routes.value), int(limits.profiles.value))
+    most = (room.neurons, room.axons, room.memory_bits, int(limits.routes.value), int(limits.profiles.value), 1)
+    named = RESOURCES if "threshold" in arithmetic.neuron_registers.value else (*RESOURCES, "thresholds")
     return place_pieces(
         pieces,
-        np.array(use, np.int64),
-        np.array(most, np.int64),
-        RESOURCES,
+        np.array(use, np.int64).reshape(-1, len(most))[:, : len(named)],
+        np.array(most, np.int64)[: len(named)],
+        named,
         chip.structure.mesh,
         partitioner,
         placer,

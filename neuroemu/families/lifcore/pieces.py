@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.lifcore.image import DENSE_KIND, SHARED_KIND, SPARSE_KIND, synapse_bits
-from neuroemu.families.lifcore.lower import LoweredPopulation, LoweredProjection
+from neuroemu.families.lifcore.lowered import LoweredPopulation, LoweredProjection
 from neuroemu.mapping.partition import PARTITIONERS, Hypergraph, Limits, linear_list_cost
 from neuroemu.mapping.rows import (
     LEAST_STRUCTURE,
@@ -107,6 +107,10 @@ class Piece:
     def profiles(self) -> int:
         _, number = self.population.profiles
         return int(np.unique(number[self.neurons]).shape[0])
+
+    @property
+    def thresholds(self) -> int:
+        return int(np.unique(self.population.threshold[self.neurons]).shape[0])
 
 
 def cut(
@@ -278,7 +282,7 @@ def _rows_of(structure: Dense | Conv2d, neurons: Int64, delay: int, room: CoreRo
 def _block(projection: LoweredProjection, sources: Int64, rows: Rows, room: CoreRoom) -> SynapseBlock:
     told = room.only_dense or not isinstance(projection.structure, Rows)
     lists = lists_of(
-        filled(rows) if room.only_dense else rows,
+        _crossbar(projection, rows, room) if room.only_dense else rows,
         with_runs="dense" in room.kinds,
         with_sharing="shared_kernel" in room.kinds,
         least=1 if told else LEAST_STRUCTURE,
@@ -298,3 +302,17 @@ def _block(projection: LoweredProjection, sources: Int64, rows: Rows, room: Core
         delay=lists.delay,
         memory_bits=int((np.diff(lists.start) * room.bits[kind]).sum()),
     )
+
+
+def _crossbar(projection: LoweredProjection, rows: Rows, room: CoreRoom) -> Rows:
+    """Rows with a weight for every neuron, parallel synapses added up.
+
+    Raises:
+        DoesNotFit: NE3513 when a sum is wider than a weight.
+    """
+    try:
+        return filled(rows, room.weight_bits)
+    except OverflowError:
+        message = f"its parallel synapses add up to more than the {room.weight_bits} bits of a weight"
+        fixes = ("merge or thin out parallel synapses", "use smaller weights")
+        raise DoesNotFit(Finding("NE3513", message, f"projection {projection.name}", fixes)) from None

@@ -195,19 +195,18 @@ def lower(network: Network, chip: Any) -> LoweredNetwork:
 
 def _analog_sources(network: Network) -> Iterator[Finding]:
     """Analog populations that feed others: a chip sends spikes and nothing else."""
-    for name, population in network.populations.items():
-        fed = [projection.target for projection in network.outgoing(name)]
-        if fed and population.neuron is not None and not population.neuron.spiking:
-            yield Finding(
-                "NE3020",
-                f"has no threshold but feeds {', '.join(fed)} with {population.size} analog values; the chip sends spikes only",
-                f"population {name}",
-                (
-                    "give the population a threshold (LIF instead of LI)",
-                    f"fold it into the synapses: a CubaLIF in {fed[0]} filters its input itself",
-                    "make it an output and apply the rest of the network on the host",
-                ),
-            )
+    for name, fed in network.analog_sources():
+        size = network.populations[name].size
+        yield Finding(
+            "NE3020",
+            f"has no threshold but feeds {', '.join(fed)} with {size} analog values; the chip sends spikes only",
+            f"population {name}",
+            (
+                "give the population a threshold (LIF instead of LI)",
+                f"fold it into the synapses: a CubaLIF in {fed[0]} filters its input itself",
+                "make it an output and apply the rest of the network on the host",
+            ),
+        )
 
 
 def fixed_arithmetic(chip: Any) -> Iterator[Finding]:

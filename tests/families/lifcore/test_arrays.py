@@ -12,6 +12,7 @@ import pytest
 from neuroemu.bench.networks import Net, brunel_network, convolutional_network, layered_network, random_network
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
+from neuroemu.errors import DoesNotFit
 from neuroemu.families.lifcore.arrays import lower_arrays, program_from_network_arrays
 from neuroemu.families.lifcore.boot import boot
 from neuroemu.families.lifcore.image import DENSE_KIND, SHARED_KIND, SPARSE_KIND, ProgramImage, pack, unpack
@@ -179,3 +180,34 @@ def test_a_program_of_arrays_survives_packing(tmp_path: Path) -> None:
         again = pack(unpack(program))
         assert again.manifest == program.manifest
         assert all(np.array_equal(again.sections[name], data) for name, data in program.sections.items())
+
+
+def test_integers_wider_than_the_core_are_refused_and_never_scaled() -> None:
+    net = NETS["random"]() | {"bias": np.full(300, 1 << 20, np.int32), "R": 20}
+    net["weights"] = np.where(np.arange(net["weights"].shape[0]) % 2, 200, net["weights"]).astype(np.int16)
+    with pytest.raises(DoesNotFit) as caught:
+        program_from_network_arrays(net, load_chip("lifcore-rtl"))
+    found = {(finding.code, finding.where): finding.message for finding in caught.value.findings}
+    assert sorted({code for code, _ in found}) == ["NE3506", "NE3507", "NE3509", "NE3511", "NE3513", "NE3514"]
+    assert (
+        found["NE3513", "projection neurons to neurons"]
+        == "its weights need 9 bits with sign, 1 more than the 8 of the core"
+    )
+    assert "biases need 22 bits" in found["NE3514", "population neurons"]
+
+
+def test_parallel_synapses_of_a_crossbar_add_up_to_one_weight(tmp_path: Path) -> None:
+    twice = {"indptr": np.array([0, 3, 3, 3]), "indices": np.array([0, 1, 0], np.int32), "delays": np.ones(3, np.uint8)}
+    numbers = {"n_in": 1, "n": 2, "ticks": 4, "dv": 0, "du": 4096, "R": 0, "v_reset": 0}
+    zeros = {name: np.zeros(2, np.int32) for name in ("bias", "v0")}
+    net = twice | numbers | zeros | {"theta": np.full(2, 90, np.int32), "weights": np.array([60, 5, 50], np.int16)}
+    net |= {"in_t": np.array([0], np.int32), "in_id": np.array([0], np.int32)}
+    file = tmp_path / "crossbar.yaml"
+    file.write_text("extends: lifcore-rtl\nname: crossbar\ntitle: any leak\narithmetic: {leak_modes: [factor]}\n")
+    chip = load_chip(file)
+    (core,) = image_of(net, chip).cores
+    assert (core.weight.tolist(), core.index.tolist()) == ([110, 5], [0, 1])
+    assert spikes(net, chip) == [(1, 0)]
+    with pytest.raises(DoesNotFit) as caught:
+        program_from_network_arrays(net | {"weights": np.array([100, 5, 50], np.int16)}, chip)
+    assert caught.value.findings[0].code == "NE3513"

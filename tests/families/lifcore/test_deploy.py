@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.families.lifcore import dynamics
 from neuroemu.families.lifcore.boot import boot
 from neuroemu.families.lifcore.image import pack, unpack
+from neuroemu.families.lifcore.lower import leak_registers
 from neuroemu.formats import load
 from neuroemu.formats.samples import load_samples
 from neuroemu.network.builder import NetworkBuilder
@@ -221,3 +223,107 @@ def test_damaged_memories_boot_or_are_refused_with_a_code() -> None:
         except BadInput as error:
             refused |= {finding.code for finding in error.findings}
     assert refused == {"NE5100", "NE5101", "NE5511"}
+
+
+# ---------------------------------------------------------------------------------------- a core that has less
+
+
+def refusals(network: Network, chip: Any) -> dict[str, str]:
+    """Code -> message of everything that is refused."""
+    with pytest.raises(DoesNotFit) as caught:
+        deploy(network, chip)
+    return {finding.code: finding.message for finding in caught.value.findings}
+
+
+def lesser(tmp_path: Path, **arithmetic: str) -> Path:
+    """The open LIF core with less arithmetic."""
+    file = tmp_path / "lesser.yaml"
+    lines = "".join(f"  {name}: {value}\n" for name, value in arithmetic.items())
+    file.write_text(f"extends: lifcore\nname: lesser\ntitle: less\narithmetic:\n{lines}")
+    return file
+
+
+def test_a_trained_network_runs_on_small_crossbars_and_says_what_rounding_the_leak_does() -> None:
+    network, given = example("digits_mlp", "digits_test")
+    deployment = deploy(network, "lifcore-rtl")
+    cores = unpack(deployment.compiled.program).cores
+    assert [(core.weight_bits, core.potential_bits) for core in cores] == [(8, 16), (8, 16)]
+    assert all(set(core.list_kind.tolist()) == {0} and set(core.delay.tolist()) == {1} for core in cores)
+    document = deployment.run(given.inputs).report(given.labels).document
+    assert document["accuracy"]["chip"] >= 0.9
+    assert [finding.code for finding in deployment.compiled.findings] == ["NE3508", "NE3508"]
+    assert "keeps 0.8 of its membrane per step; the core leaks by shifts only and keeps 0.75" in str(
+        deployment.compiled.findings[0]
+    )
+
+
+def test_a_convolution_too_wide_for_a_crossbar_is_refused_by_how_much() -> None:
+    found = refusals(example("digits_conv", "digits_conv")[0], "lifcore-rtl")
+    assert found == {"NE4501": "a single neuron needs 384 axons, 128 more than the 256 of a core"}
+
+
+def test_what_a_lesser_core_lacks_is_refused_by_name(tmp_path: Path) -> None:
+    network = soft_network(leak=True)
+    hidden = network.populations["hidden"]
+    assert hidden.neuron is not None
+    every = np.ones(30)
+    cuba = replace(hidden.neuron, current_decay=every / 2, current_gain=every, leak_input=every / 4)
+    odd = replace(network, populations={**network.populations, "hidden": replace(hidden, neuron=cuba)})
+    chip = lesser(
+        tmp_path,
+        leak_modes="[constant]",
+        reset_modes="[value]",
+        neuron_registers="[initial]",
+        current_decay="false",
+    )
+    found = refusals(odd, chip)
+    assert sorted(found) == ["NE3509", "NE3510", "NE3511", "NE3512"]
+    assert "the core has a constant leak only" in found["NE3509"]
+    assert "needs the reset mode subtract; the core has value" in found["NE3510"]
+    assert "a synaptic current that decays (CUBA) in 30 neurons" in found["NE3511"]
+    assert "a bias in 30 neurons" in found["NE3512"]
+
+
+def test_a_core_with_one_threshold_refuses_two(tmp_path: Path) -> None:
+    network = soft_network(leak=False)
+    hidden = network.populations["hidden"]
+    assert hidden.neuron is not None
+    two = replace(hidden.neuron.spread(30), threshold=np.repeat([1.5, 2.0], 15))
+    odd = replace(network, populations={**network.populations, "hidden": replace(hidden, neuron=two)})
+    found = refusals(odd, lesser(tmp_path, neuron_registers="[bias]"))
+    assert found == {"NE3512": "has 2 different thresholds; the core has one for all its neurons"}
+
+
+def test_layers_with_different_thresholds_share_no_core_that_has_one(tmp_path: Path) -> None:
+    mapping = deploy(soft_network(leak=False), lesser(tmp_path, neuron_registers="[bias]")).compiled.mapping
+    assert mapping["cores_used"] == 2
+    assert deploy(soft_network(leak=False), "lifcore").compiled.mapping["cores_used"] == 1
+
+
+def test_a_delay_beyond_the_next_tick_is_refused_where_there_is_none() -> None:
+    builder = NetworkBuilder("skip", dt_s=1e-3).input("in", (4,))
+    one = np.ones(1)
+    neuron = Neuron(one, one, 0 * one, one, 0 * one)
+    builder.population("a", (4,), neuron).population("b", (4,), neuron)
+    builder.dense("in", "a", np.eye(4)).dense("a", "b", np.eye(4)).dense("in", "b", np.eye(4))
+    found = refusals(builder.output("b").build(), "lifcore-rtl")
+    assert found == {"NE3507": "needs a delay of 2 ticks, 1 more than the 1 of the core"}
+
+
+def test_an_analog_population_may_not_feed_another() -> None:
+    network = soft_network(leak=True)
+    hidden = network.populations["hidden"]
+    assert hidden.neuron is not None
+    analog = replace(hidden, neuron=replace(hidden.neuron, threshold=None, reset="none"))
+    found = refusals(replace(network, populations={**network.populations, "hidden": analog}), "lifcore")
+    assert "feeds out with 30 analog values" in found["NE3515"]
+
+
+@pytest.mark.parametrize(
+    ("decay", "mode", "kept"),
+    [(1.0, 1, 1.0), (0.0, 1, 0.0), (0.5, 1, 0.5), (0.8, 1, 0.75), (0.9, 1, 0.875), (0.99, 1, 1 - 2**-7)],
+)
+def test_a_decay_takes_the_nearest_shift(decay: float, mode: int, kept: float) -> None:
+    found, amount, share = leak_registers(np.array([decay]), ("shift", "constant"))
+    assert (found, share.tolist()) == (mode, [kept])
+    assert dynamics.leak(1 << 30, mode, int(amount[0])) == int(kept * (1 << 30))
