@@ -264,7 +264,7 @@ def _type_of(core: int, axon: int, of_type: Any) -> int:
     return TYPES - 1
 
 
-@njit
+@inlined
 def _count(core: int, block: int, axons: Any, row: Any, of_type: Any, weight: Any, counts: Any, synaptic: Any) -> None:
     """Add the weights of active axons type by type: count the active axons of each neuron, then multiply once."""
     for kind in range(TYPES):
@@ -286,7 +286,7 @@ def _count(core: int, block: int, axons: Any, row: Any, of_type: Any, weight: An
             _weigh(block, kind, weight, counts, synaptic)
 
 
-@njit
+@inlined
 def _weigh(block: int, kind: int, weight: Any, counts: Any, synaptic: Any) -> None:
     counted = counts.view(np.uint8)
     for neuron in range(SIZE):
@@ -346,7 +346,7 @@ def _update_all(
     return any_left
 
 
-@njit
+@inlined
 def _update_as_in_the_paper(
     core: int,
     blocks: Any,
@@ -506,7 +506,7 @@ def _drawn_synapses(
     return total, draw
 
 
-@njit
+@inlined
 def _prefetch_rows(core: int, axons: Any, rows: Any) -> None:
     """Ask for the rows of a core's active axons while another core is busy."""
     for axon_word in range(WORDS):
@@ -663,14 +663,18 @@ def deliver(
     targets, words = target.reshape(target.size), axons.reshape(axons.size)
     cores = axons.shape[1]
     for spike in range(first, last):
+        if spike + 2 * AHEAD < last:
+            prefetch(targets, spike_source[spike + 2 * AHEAD] - first_source)
         if spike + AHEAD < last:
-            coming = np.int64(targets[spike_source[spike + AHEAD] - first_source])
-            prefetch(words, _word_of(coming, tick, cores))
+            prefetch(words, _word_of(np.int64(targets[spike_source[spike + AHEAD] - first_source]), tick, cores))
         address = np.int64(targets[spike_source[spike] - first_source])
         core = address >> CORE_SHIFT
-        if address & DELAY_MASK == 0 or core < first_core or core >= last_core:
-            continue
-        _set_axon(_word_of(address, tick, cores), address >> AXON_SHIFT, core, words, merged)
+        if address & DELAY_MASK != 0 and core >= first_core and core < last_core:
+            word, bit = _word_of(address, tick, cores), _bit_of(address)
+            before = words[word]
+            if before & bit != _ZERO:
+                merged[core] += 1
+            words[word] = before | bit
 
 
 @njit
@@ -681,12 +685,9 @@ def _word_of(address: Any, tick: int, cores: int) -> int:
 
 
 @njit
-def _set_axon(word: int, axon: Any, core: Any, words: Any, merged: Any) -> None:
-    bit = _ONE << np.uint64(axon & 63)
-    before = words[word]
-    if before & bit != _ZERO:
-        merged[core] += 1
-    words[word] = before | bit
+def _bit_of(address: Any) -> Any:
+    """The bit of an address's axon in its word."""
+    return _ONE << np.uint64((address >> AXON_SHIFT) & 63)
 
 
 @njit
@@ -697,10 +698,13 @@ def _deliver_host(
     words, cores = axons.reshape(axons.size), axons.shape[1]
     for spike in range(sources.shape[0]):
         for route in range(host.start[sources[spike]], host.start[sources[spike] + 1]):
-            core, axon = host.core[route], host.axon[route]
+            core = host.core[route]
             if core >= first_core and core < last_core:
-                address = (core << CORE_SHIFT) | (axon << AXON_SHIFT) | host.delay[route]
-                _set_axon(_word_of(address, tick, cores), axon, core, words, merged)
+                address = (core << CORE_SHIFT) | (host.axon[route] << AXON_SHIFT) | host.delay[route]
+                word, bit = _word_of(address, tick, cores), _bit_of(address)
+                if words[word] & bit != _ZERO:
+                    merged[core] += 1
+                words[word] |= bit
 
 
 @njit
