@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import (
     EXACT,
@@ -19,13 +18,12 @@ from neuroemu.cost.estimate import (
     on_chip_total,
     static_line,
 )
-from neuroemu.emulator.delivery import Links, SynapseLists
+from neuroemu.emulator.traffic import traffic_of
 from neuroemu.families import Booted
-from neuroemu.families.lifcore.image import ProgramImage, unpack
+from neuroemu.families.lifcore.image import unpack
 from neuroemu.families.lifcore.load import load_program
-from neuroemu.families.lifcore.timing import CycleMeter, Traffic, contract, energy_terms
+from neuroemu.families.lifcore.timing import CycleMeter, contract, energy_terms
 from neuroemu.image.container import Program
-from neuroemu.noc.mesh import Mesh
 from neuroemu.spec import ChipSpec
 
 
@@ -47,7 +45,10 @@ def boot(program: Program, threads: int = 1, per_tick: bool = True) -> LifcoreBo
     return LifcoreBooted(
         engine=compiled.engine(per_tick),
         meter=CycleMeter(
-            _traffic(image, links, lists, sizes, chip.structure.mesh), sizes, contract(chip.cycles.stated()), per_tick
+            traffic_of(links, lists, core_numbers, sizes, chip.structure.mesh),
+            sizes,
+            contract(chip.cycles.stated()),
+            per_tick,
         ),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
@@ -73,7 +74,7 @@ def costs(booted: Booted, samples: int) -> CostReport:
             for position, number in enumerate(booted.core_numbers)
         },
         sets=tuple(_set_report(name, meter, chip, samples) for name in sorted(chip.cost_sets)),
-        network=_network(meter, booted.core_numbers, chip.structure.mesh),
+        network=meter.counter.carried(meter.source_spikes, booted.core_numbers, chip.structure.mesh),
     )
 
 
@@ -144,33 +145,3 @@ def _static(chip: Any, duration: Estimate | None) -> tuple[EnergyLine, ...]:
     low, high = powers[0], powers[-1]
     keys = (f"static.{low[0]}", f"static.{high[0]}")
     return (static_line("static", float(low[1].value), float(high[1].value), duration, keys),)
-
-
-def _network(meter: CycleMeter, core_numbers: tuple[int, ...], mesh: Mesh) -> dict[str, Any]:
-    """What the mesh carried; packets from the host enter it without hops."""
-    traffic = meter.traffic
-    home = np.repeat(traffic.home, np.diff(traffic.start))
-    sent, numbers = home >= 0, np.array(core_numbers, np.int64)
-    return mesh.carried(numbers[home[sent]], numbers[traffic.core[sent]], meter.packets[sent])
-
-
-def _traffic(image: ProgramImage, links: Links, lists: SynapseLists, sizes: NDArray[np.int64], mesh: Mesh) -> Traffic:
-    """One packet per route; packets from the host enter without hops."""
-    inputs = image.host_start.shape[0] - 1
-    home = np.concatenate([np.full(inputs, -1), np.repeat(np.arange(sizes.shape[0]), sizes)]).astype(np.int64)
-    number = np.array([core.core for core in image.cores], np.int64)
-    sender = np.repeat(home, np.diff(links.link_start))
-    on_chip = sender >= 0
-    east_west, north_south = np.zeros_like(sender), np.zeros_like(sender)
-    east_west[on_chip], north_south[on_chip] = mesh.hops(
-        number[sender[on_chip]], number[links.destination_core[on_chip]]
-    )
-    return Traffic(
-        start=links.link_start,
-        core=links.destination_core,
-        synapses=np.diff(lists.list_start)[links.synapse_list],
-        synapse_class=lists.list_class[links.synapse_list].astype(np.int64),
-        hops_east_west=east_west,
-        hops_north_south=north_south,
-        home=home,
-    )

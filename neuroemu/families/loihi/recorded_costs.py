@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from neuroemu.emulator.protocol import Chunk
+from neuroemu.emulator.traffic import Traffic
 from neuroemu.families.loihi.recorded import Replay, read_text
-from neuroemu.families.loihi.timing import SYNAPSE_CLASSES, Traffic, TrafficMeter, energy_terms
+from neuroemu.families.loihi.timing import SYNAPSE_CLASSES, TrafficMeter, energy_terms
 from neuroemu.noc.mesh import Mesh
 from neuroemu.spec import load_chip
 

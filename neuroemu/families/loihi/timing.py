@@ -8,48 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cost.estimate import Term
-from neuroemu.emulator.compiled import njit
-from neuroemu.emulator.counting import count_spikes
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
+from neuroemu.emulator.traffic import TickCounts, Traffic, TrafficCounter
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 
 SYNAPSE_CLASSES = ("dense", "sparse", "conv")
-"""Cost classes of synapses, in the order of ``Traffic.synapse_class``; a shared kernel is ``conv``."""
-
-
-class Traffic(NamedTuple):
-    """Static table: which packets a spike of each source sends, CSR by source (host sources first, then neurons)."""
-
-    start: Int64  # (sources + 1,)
-    core: Int64  # destination, position of the core in the program
-    synapses: Int64
-    synapse_class: Int64
-    hops_east_west: Int64
-    hops_north_south: Int64
-    home: Int64  # (sources,) core of the source, -1 outside the chip
-    silent: NDArray[np.bool_]  # (sources,) a source that is no compartment: costs nothing but its packets
-
-
-@dataclass(frozen=True)
-class TickCounts:
-    """Events per tick and core, int64 of shape (ticks, cores); booked in the tick of the spike."""
-
-    compartments: Int64  # (cores,)
-    active: Int64
-    spikes: Int64
-    packets_out: Int64
-    packets_in: Int64
-    events: Int64  # (classes, ticks, cores)
-    longest_path: Int64  # (ticks, 2) east-west and north-south hops of the farthest packet
+"""Cost classes of synapses, in the order of the classes of a traffic table; a shared kernel is ``conv``."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +96,7 @@ class TrafficMeter:
     ):
         self.traffic = traffic
         self.compartments = np.asarray(compartments, np.int64)
+        self.counter = TrafficCounter(traffic, self.compartments.shape[0], len(SYNAPSE_CLASSES))
         self.cost_sets = dict(cost_sets)
         self.tiles_used = tiles_used
         self.per_tick = per_tick
@@ -137,24 +111,36 @@ class TrafficMeter:
         ticks = chunk.last_tick - chunk.first_tick
         if ticks == 0:
             return
-        count_spikes(chunk, self.source_spikes)
+        self.counter.tally(chunk, self.source_spikes)
         self._active += chunk.active.sum(axis=0, dtype=np.int64)
         for name, events in chunk.range_events.items():
             self._range_events[name] += events
         self.ticks += ticks
         if not self.per_tick:
             return
-        input_tick = np.repeat(np.arange(ticks), np.diff(chunk.input_start))
-        tick = np.concatenate([input_tick, chunk.spike_tick.astype(np.int64) - chunk.first_tick])
-        source = np.concatenate([chunk.input_source.astype(np.int64), chunk.spike_source.astype(np.int64)])
-        counts = count_ticks(self.traffic, self.compartments, tick, source, chunk.active.astype(np.int64))
+        counts = self.counter.per_tick(chunk)
         for name, cost_set in self.cost_sets.items():
-            self._times[name].append(tick_times(counts, cost_set, self.tiles_used))
+            self._times[name].append(tick_times(counts, self.compartments, chunk.active, cost_set, self.tiles_used))
 
     def counters(self) -> Counters:
         """Totals of everything observed so far."""
-        return total_counters(
-            self.traffic, self.compartments, self.source_spikes, self._active, self.ticks, **self._range_events
+        totals = self.counter.totals(self.source_spikes)
+        return Counters(
+            ticks=self.ticks,
+            compartments=self.compartments,
+            compartment_ticks=self.compartments * self.ticks,
+            updates_active=self._active.copy(),
+            spikes=totals.spikes,
+            packets_out=totals.packets_out,
+            packets_in=totals.packets_in,
+            events=totals.events,
+            hops_east_west=totals.hops_east_west,
+            hops_north_south=totals.hops_north_south,
+            local_packets=totals.local_packets,
+            host_packets=totals.host_packets,
+            input_spikes=totals.input_spikes,
+            wraps=self._range_events["wraps"].copy(),
+            saturations=self._range_events["saturations"].copy(),
         )
 
     def times(self, cost_set: str) -> TickTimes:
@@ -191,103 +177,28 @@ class TrafficMeter:
             self._times[cost_set] = [rows] if self.ticks else []
 
 
-def count_ticks(traffic: Traffic, compartments: Int64, tick: Int64, source: Int64, active: Int64) -> TickCounts:
-    """Per-tick, per-core events of the given spikes (``tick`` relative to the first row of ``active``)."""
-    ticks, cores = active.shape
-    shape = (ticks, cores)
-    spikes, packets_out, packets_in = (np.zeros(shape, np.int64) for _ in range(3))
-    events = np.zeros((len(SYNAPSE_CLASSES), *shape), np.int64)
-    longest = np.zeros((ticks, 2), np.int64)
-    _count(traffic, tick, source, spikes, packets_out, packets_in, events, longest)
-    return TickCounts(compartments, active, spikes, packets_out, packets_in, events, longest)
+def tick_times(
+    counts: TickCounts, compartments: Int64, active: NDArray[np.int32], cost_set: Any, tiles_used: int
+) -> TickTimes:
+    """Duration of every tick under the rule that the cost set names.
+
+    Args:
+        compartments: (cores,).
+        active: (ticks, cores) compartments not at rest.
+    """
+    time_s = {key: quantity.value for key, quantity in cost_set.time.items()}
+    if cost_set.rules.tick_time == "slowest_core":
+        return _slowest_core(counts, compartments, active, time_s, tiles_used)
+    return _separate_maxima(counts, compartments, time_s, cost_set, tiles_used)
 
 
-@njit
-def _count(
-    traffic: Traffic,
-    spike_tick: Any,
-    spike_source: Any,
-    spikes: Any,
-    packets_out: Any,
-    packets_in: Any,
-    events: Any,
-    longest: Any,
-) -> None:
-    for spike in range(spike_tick.shape[0]):
-        tick = spike_tick[spike]
-        source = spike_source[spike]
-        home = traffic.home[source]
-        if home >= 0 and not traffic.silent[source]:
-            spikes[tick, home] += 1
-        for packet in range(traffic.start[source], traffic.start[source + 1]):
-            core = traffic.core[packet]
-            packets_in[tick, core] += 1
-            events[traffic.synapse_class[packet], tick, core] += traffic.synapses[packet]
-            if home >= 0:
-                packets_out[tick, home] += 1
-            east_west = traffic.hops_east_west[packet]
-            north_south = traffic.hops_north_south[packet]
-            if east_west + north_south > longest[tick, 0] + longest[tick, 1]:
-                longest[tick, 0] = east_west
-                longest[tick, 1] = north_south
-
-
-def total_counters(
-    traffic: Traffic,
-    compartments: Int64,
-    source_spikes: Int64,
-    active: Int64,
-    ticks: int,
-    wraps: Int64,
-    saturations: Int64,
-) -> Counters:
-    """Exact totals from the spike count of every source."""
-    cores = compartments.shape[0]
-    packets = source_spikes.repeat(np.diff(traffic.start))
-    home = traffic.home.repeat(np.diff(traffic.start))
-    per_core = lambda where, amount: _summed(where, amount, cores)  # noqa: E731
-    counted = (traffic.home >= 0) & ~traffic.silent
-    return Counters(
-        ticks=ticks,
-        compartments=compartments,
-        compartment_ticks=compartments * ticks,
-        updates_active=active.copy(),
-        spikes=per_core(traffic.home[counted], source_spikes[counted]),
-        packets_out=per_core(home[home >= 0], packets[home >= 0]),
-        packets_in=per_core(traffic.core, packets),
-        events=np.stack(
-            [
-                per_core(traffic.core[chosen], (packets * traffic.synapses)[chosen])
-                for chosen in (traffic.synapse_class == number for number in range(len(SYNAPSE_CLASSES)))
-            ]
-        ),
-        hops_east_west=int((packets * traffic.hops_east_west).sum()),
-        hops_north_south=int((packets * traffic.hops_north_south).sum()),
-        local_packets=int(packets[(traffic.hops_east_west + traffic.hops_north_south == 0) & (home >= 0)].sum()),
-        host_packets=int(packets[home < 0].sum()),
-        input_spikes=int(source_spikes[~counted].sum()),
-        wraps=wraps.copy(),
-        saturations=saturations.copy(),
-    )
-
-
-def _summed(where: Int64, amount: Int64, size: int) -> Int64:
-    total = np.zeros(size, np.int64)
-    np.add.at(total, where, amount)
-    return total
-
-
-def tick_times(counts: TickCounts, cost_set: Any, tiles_used: int) -> TickTimes:
-    """Duration of every tick under the rule that the cost set names."""
-    model = {"slowest_core": _slowest_core, "separate_maxima": _separate_maxima}[cost_set.rules.tick_time]
-    return model(counts, {key: quantity.value for key, quantity in cost_set.time.items()}, cost_set, tiles_used)
-
-
-def _slowest_core(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+def _slowest_core(
+    counts: TickCounts, compartments: Int64, active: NDArray[np.int32], time_s: Mapping[str, float], tiles_used: int
+) -> TickTimes:
     """Davies 2018, Table 2: per core, updates and synaptic operations one after the other; then the farthest packet, then
     the barrier, published for 1 and for 32 tiles and interpolated between them."""
-    inactive = counts.compartments[None, :] - counts.active
-    neuron = counts.active * time_s["neuron_update_active"] + inactive * time_s["neuron_update_inactive"]
+    inactive = compartments[None, :] - active
+    neuron = active * time_s["neuron_update_active"] + inactive * time_s["neuron_update_inactive"]
     synapse = counts.events.sum(axis=0) * time_s["synaptic_operation"]
     busiest = np.argmax(neuron + synapse, axis=1)
     rows = np.arange(busiest.shape[0])
@@ -302,11 +213,13 @@ def _slowest_core(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any
     return TickTimes(neuron_s + message_s + network + barrier, neuron_s, message_s, network, barrier, busiest)
 
 
-def _separate_maxima(counts: TickCounts, time_s: Mapping[str, float], cost_set: Any, tiles_used: int) -> TickTimes:
+def _separate_maxima(
+    counts: TickCounts, compartments: Int64, time_s: Mapping[str, float], cost_set: Any, tiles_used: int
+) -> TickTimes:
     """SANA-FE 2.2.9 timing model ``simple``: the slower of neuron and message processing, each at its own busiest core,
     plus a synchronisation step that depends on the tiles in use. Every compartment is updated in every tick."""
     neuron = (
-        counts.compartments[None, :] * (time_s["neuron_access"] + time_s["neuron_update"])
+        compartments[None, :] * (time_s["neuron_access"] + time_s["neuron_update"])
         + counts.spikes * time_s["spike_out"]
         + counts.packets_out * time_s["message_out"]
     )

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroemu.emulator.protocol import Chunk
-from neuroemu.families.loihi.timing import Counters, Traffic, TrafficMeter, energy_terms
+from neuroemu.emulator.traffic import Traffic
+from neuroemu.families.loihi.timing import Counters, TrafficMeter, energy_terms
 from neuroemu.spec import load_chip
 
 LOIHI1 = load_chip("loihi1")
