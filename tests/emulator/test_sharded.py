@@ -11,7 +11,9 @@ from neuroemu.bench.networks import brunel_network, layered_network, random_netw
 from neuroemu.emulator import sharded
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
-from neuroemu.families.lifcore.load import load_arrays
+from neuroemu.families.lifcore.arrays import program_from_network_arrays
+from neuroemu.families.lifcore.boot import boot
+from neuroemu.spec import load_chip
 
 pytestmark = pytest.mark.compiled
 
@@ -22,8 +24,13 @@ NETS = {
 }
 
 
+def loaded(net: dict[str, Any], threads: int = 1, per_tick: bool = True) -> Any:
+    """The engine of one huge core with the network on it."""
+    return boot(program_from_network_arrays(net, load_chip("lifcore-bench")), threads, per_tick).engine
+
+
 def ran(net: dict[str, Any], threads: int, per_tick: bool = True) -> tuple[Any, Any]:
-    engine = load_arrays(net, threads=threads).engine(per_tick)
+    engine = loaded(net, threads, per_tick)
     stimulus = Stimulus(np.asarray(net["in_t"], np.int64), np.asarray(net["in_id"], np.int32))
     probe = np.arange(0, engine.neurons, 7)
     return run_ticks(engine, stimulus, net["ticks"], reset_period=50, probe=probe), engine
@@ -48,11 +55,11 @@ def test_a_snapshot_of_two_threads_goes_on_with_three() -> None:
     net = NETS["random"]
     whole, _ = ran(net, 1)
     stimulus = Stimulus(np.asarray(net["in_t"], np.int64), np.asarray(net["in_id"], np.int32))
-    first = load_arrays(net, threads=2).engine()
+    first = loaded(net, 2)
     starts = np.searchsorted(stimulus.tick, np.arange(31)).astype(np.int64)
     none = np.zeros(0, np.int64)
     before = first.advance(0, 30, 50, starts, stimulus.source[: starts[-1]], none)
-    second = load_arrays(net, threads=3).engine()
+    second = loaded(net, 3)
     second.restore(first.snapshot())
     starts = np.searchsorted(stimulus.tick, np.arange(30, 61)).astype(np.int64)
     after = second.advance(30, 60, 50, starts - starts[0], stimulus.source[starts[0] :], none)
@@ -72,8 +79,8 @@ def test_activity_is_kept_by_tick_or_in_total() -> None:
     net = NETS["layered"]
     start = np.searchsorted(net["in_t"], np.arange(21)).astype(np.int64)
     call = (0, 20, 1 << 60, start, net["in_id"][: start[-1]], np.zeros(0, np.int64))
-    by_tick = load_arrays(net, threads=2).engine().advance(*call)
-    total = load_arrays(net).engine(per_tick=False).advance(*call)
+    by_tick = loaded(net, 2).advance(*call)
+    total = loaded(net, per_tick=False).advance(*call)
     assert by_tick.active.shape == (20, 1) and total.active.shape == (1, 1)
     assert by_tick.active.sum() == total.active.sum() > 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -93,55 +93,6 @@ def assemble(
         state = initial_state(fixed.initial, max_delay)
         shards.append(Shard(first, last, first_core, last_core, fixed, state, synapses))
     return Loaded(inputs, int(core_start.shape[0]) - 1, tuple(shards))
-
-
-def load_arrays(net: Mapping[str, Any], potential_bits: int = 32, threads: int = 1) -> Loaded:
-    """One core from plain arrays, the format of ``neuroemu.bench``.
-
-    Args:
-        net: ``indptr`` (sources + 1,), ``indices``, ``weights``, ``delays`` (CSR by source, inputs first), ``theta``,
-            ``bias``, ``v0`` (neurons,), ``dv``, ``du`` (decay, of 4096), ``R``, ``v_reset``, ``n_in``, ``n``.
-    """
-    neurons, inputs = int(net["n"]), int(net["n_in"])
-    start = np.asarray(net["indptr"], np.int64)
-    sources = start.shape[0] - 1
-    every = np.arange(sources + 1, dtype=np.int64)
-    lists = SynapseLists(
-        list_start=start,
-        list_class=np.full(sources, SYNAPSE_CLASSES.index("sparse"), np.uint8),
-        index=np.asarray(net["indices"], np.int32),
-        weight=np.asarray(net["weights"], np.int16),
-        delay=np.asarray(net["delays"], np.uint8),
-    )
-    zeros = np.zeros(sources, np.int64)
-    row = {
-        "first": 0,
-        "last": neurons,
-        "core": 0,
-        "bias_start": 0,
-        "input_shift": 0,
-        "current_keep": dynamics.DECAY_ONE - int(net["du"]),
-        "leak_mode": dynamics.LEAK_SCALE,
-        "leak_amount": dynamics.DECAY_ONE - int(net["dv"]),
-        "compare": dynamics.ABOVE,
-        "reset": dynamics.RESET_TO_VALUE,
-        "reset_value": int(net["v_reset"]),
-        "period": int(net["R"]),
-        "overflow": dynamics.SATURATE,
-        "bits": potential_bits,
-        "room": 0,
-    }
-    return assemble(
-        inputs,
-        Links(every, zeros, every[:-1], zeros),
-        lists,
-        Segments(**{name: np.array([value], np.int64) for name, value in row.items()}),
-        np.asarray(net["theta"], np.int32),
-        np.asarray(net["bias"], np.int32),
-        np.asarray(net["v0"], np.int32),
-        np.array([0, neurons], np.int64),
-        threads,
-    )
 
 
 def _with_room(segments: Segments, threshold: Int32, bias: Int32) -> Segments:
