@@ -84,6 +84,10 @@ FloatOption = Annotated[
 ProbeOption = Annotated[
     list[str] | None, typer.Option("--probe", help="Record u and v of this population (repeatable; in spikes.npz).")
 ]
+ThreadsOption = Annotated[
+    int,
+    typer.Option("--threads", min=1, help="Threads that emulate the chip together; any number gives the same bits."),
+]
 EveryOption = Annotated[
     int | None,
     typer.Option(
@@ -169,6 +173,7 @@ def deploy(
     samples: LimitOption = None,
     compare_samples: FloatOption = _DEFAULT_COMPARED,
     probe: ProbeOption = None,
+    threads: ThreadsOption = 1,
     snapshot_every: EveryOption = None,
     resume: ResumeOption = False,
     seed: SeedOption = 0,
@@ -190,6 +195,7 @@ def deploy(
                 unused=verbs.given(dialect=dialect != "auto", dt=dt, partitioner=partitioner, placer=placer),
                 probes=probe or (),
                 seed=seed,
+                threads=threads,
                 snapshot_every=snapshot_every,
                 resume=resume,
                 progress=progress,
@@ -209,6 +215,7 @@ def deploy(
                 compared=compare_samples,
                 probes=probe or (),
                 seed=seed,
+                threads=threads,
                 snapshot_every=snapshot_every,
                 resume=resume,
                 progress=progress,
@@ -225,6 +232,7 @@ def run(
     out: OutOption = None,
     samples: LimitOption = None,
     probe: ProbeOption = None,
+    threads: ThreadsOption = 1,
     snapshot_every: EveryOption = None,
     resume: ResumeOption = False,
     seed: Annotated[
@@ -244,6 +252,7 @@ def run(
             most_samples=samples,
             probes=probe or (),
             seed=seed,
+            threads=threads,
             snapshot_every=snapshot_every,
             resume=resume,
             progress=progress,
@@ -279,6 +288,7 @@ def compare(
     dt: DtOption = None,
     samples: LimitOption = None,
     compare_samples: FloatOption = _DEFAULT_COMPARED,
+    threads: ThreadsOption = 1,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -297,6 +307,7 @@ def compare(
             most_samples=samples,
             compared=compare_samples,
             seed=seed,
+            threads=threads,
             progress=progress,
             note=None if quiet else _note,
         )

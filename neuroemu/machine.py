@@ -205,6 +205,7 @@ class Machine:
         probes: Sequence[str] = (),
         describe: Describe | None = None,
         snapshots: Snapshots | None = None,
+        threads: int = 1,
     ) -> Run:
         """Present samples one after the other, each from a clean state.
 
@@ -215,6 +216,7 @@ class Machine:
             describe: builds the run's report; by default from what the program's symbols tell.
             snapshots: where the state of the run is kept, how often, and whether to go on from it; a resumed run gives the
                 same bits as one that was never interrupted. They stay until ``snapshots.remove()``.
+            threads: how many emulate the chip together; changes speed, never a bit of the result.
 
         Ctrl-C ends the run with the chunk of ticks under way and keeps what was done (``Run.interrupted``); a second one
         raises KeyboardInterrupt at once.
@@ -223,7 +225,7 @@ class Machine:
             BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6008 for
                 an unknown population to probe, NE6010 and NE6020 to NE6022 for snapshots that cannot be written or used.
         """
-        booted = self.family.boot(self.program)
+        booted = self.family.boot(self.program, threads=threads)
         counts = _checked_inputs(booted, inputs)
         samples, ticks = next(iter(counts.values())).shape[:2]
         lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)

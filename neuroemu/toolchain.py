@@ -59,9 +59,10 @@ class Deployment:
         progress: Progress | None = None,
         probes: Sequence[str] = (),
         snapshots: Snapshots | None = None,
+        threads: int = 1,
     ) -> Run:
         """Present samples ``(samples, ticks, *shape)`` of spike counts; see :meth:`neuroemu.machine.Machine.run`."""
-        return self.machine.run(inputs, progress, probes, _Description(self, inputs), snapshots)
+        return self.machine.run(inputs, progress, probes, _Description(self, inputs), snapshots, threads)
 
     def save(self, path: str | Path) -> None:
         """Write the program file."""

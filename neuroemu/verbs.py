@@ -100,7 +100,9 @@ class Verdict:
             console.print(f"{finding.severity}: {finding}", markup=False, highlight=False, soft_wrap=True)
         if self.chip is None:
             known = ", ".join(chip.name for chip in list_chips())
-            console.print(f"does it fit? neuroemu check {self.file} --chip CHIP (one of {known})", markup=False)
+            console.print(
+                f"does it fit? neuroemu check {self.file} --chip CHIP (one of {known})", markup=False, soft_wrap=True
+            )
         elif self.fits:
             console.print(f"fits {self.chip}: {self.cores_used} of {self.cores} cores", markup=False)
         else:
@@ -273,6 +275,7 @@ def deploy_and_report(
     compared: int = 0,
     probes: Sequence[str] = (),
     seed: int = 0,
+    threads: int = 1,
     snapshot_every: int | None = None,
     resume: bool = False,
     progress: StartProgress | None = None,
@@ -287,7 +290,9 @@ def deploy_and_report(
     if samples is None:
         run, report = None, describe(deployment)
     else:
-        run = deployment.run(samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots)
+        run = deployment.run(
+            samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots, threads
+        )
         report = _report(run, samples.labels, compared)
     if output.folder is not None:
         _write_deployment(deployment, run, report, output)
@@ -316,6 +321,7 @@ def deploy_mapped_and_report(
     unused: Sequence[str] = (),
     probes: Sequence[str] = (),
     seed: int = 0,
+    threads: int = 1,
     snapshot_every: int | None = None,
     resume: bool = False,
     progress: StartProgress | None = None,
@@ -342,7 +348,8 @@ def deploy_mapped_and_report(
         else:
             inputs = inputs_of_spikes(read_spikes(spikes_file), model, ticks, str(spikes_file))
         _tell_compilation(note)
-        run = machine.run(inputs, None if progress is None else progress("chip ticks"), probes, snapshots=snapshots)
+        advance = None if progress is None else progress("chip ticks")
+        run = machine.run(inputs, advance, probes, snapshots=snapshots, threads=threads)
         report = _report(run, None, 0)
         events = {name: run.events(name)[1:] for name in (symbol.name for symbol in run.populations)}
         output.write("spikes.sfto", spikes_text(output_spikes(model, events), "sfto1.0").encode())
@@ -360,6 +367,7 @@ def run_and_report(
     most_samples: int | None = None,
     probes: Sequence[str] = (),
     seed: int | None = None,
+    threads: int = 1,
     snapshot_every: int | None = None,
     resume: bool = False,
     progress: StartProgress | None = None,
@@ -372,7 +380,13 @@ def run_and_report(
         machine = machine.with_seed(seed)
     samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
     _tell_compilation(note)
-    run = machine.run(samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots=snapshots)
+    run = machine.run(
+        samples.inputs,
+        None if progress is None else progress("chip ticks"),
+        probes,
+        snapshots=snapshots,
+        threads=threads,
+    )
     report = _report(run, samples.labels, 0)
     if output.folder is not None:
         _write_run(run, report, output)
@@ -541,6 +555,7 @@ def compare_chips(
     most_samples: int | None,
     compared: int,
     seed: int,
+    threads: int = 1,
     progress: StartProgress | None,
     note: Note | None,
 ) -> Comparison:
@@ -568,6 +583,7 @@ def compare_chips(
                         most_samples=most_samples,
                         compared=compared,
                         seed=seed,
+                        threads=threads,
                         progress=progress,
                         note=note,
                     )

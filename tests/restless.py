@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from neuroemu.families.loihi import packing
 from neuroemu.image.container import Program
+from neuroemu.spec import load_chip
 from neuroemu.toolchain import deploy
 from tests.small import restless
 
+_SMALL_CORES = {"loihi1": "compartments", "lifcore": "neurons"}
 PROGRAMS = ("loihi1", "loihi1 with noise", "lifcore")
 
 
 @cache
 def program_of(name: str) -> Program:
-    """``restless`` on a chip."""
-    program = deploy(restless(), name.removesuffix(" with noise")).compiled.program
+    """``restless`` on the cores of a chip of which each holds 64 neurons, so that threads share the work."""
+    chip = name.removesuffix(" with noise")
+    limit = f"{_SMALL_CORES[chip]}: {{value: 64, kind: assumed, note: a test}}"
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "small.yaml"
+        file.write_text(f"extends: {chip}\nname: small\ntitle: small cores\nlimits:\n  {limit}\n")
+        spec = load_chip(file)
+    program = deploy(restless(), spec).compiled.program
     return noisy(program) if name.endswith("noise") else program
 
 

@@ -42,13 +42,13 @@ def soft_reset() -> Network:
 
 
 def restless() -> Network:
-    """Twelve inputs, forty recurrent neurons with delays of one to nine ticks, two read-outs: much is under way at any time."""
+    """Twelve inputs, 300 recurrent neurons with delays of one to nine ticks, two read-outs: much is under way at any time."""
     rng = np.random.default_rng(11)
     builder = NetworkBuilder("restless", dt_s=1e-3).input("in", (12,))
-    builder.population("loop", (40,), lif(tau_mem_s=8e-3, dt_s=1e-3, resistance=8.0, threshold=0.7))
+    builder.population("loop", (300,), lif(tau_mem_s=8e-3, dt_s=1e-3, resistance=8.0, threshold=1.0))
     builder.population("out", (2,), li(tau_mem_s=6e-3, dt_s=1e-3, resistance=6.0))
-    builder.dense("in", "loop", rng.uniform(-0.2, 0.6, (40, 12)))
-    loop = sp.csr_array(np.where(rng.random((40, 40)) < 0.3, rng.uniform(-0.5, 0.5, (40, 40)), 0.0))
+    builder.dense("in", "loop", rng.uniform(-0.2, 0.4, (300, 12)))
+    loop = sp.csr_array(np.where(rng.random((300, 300)) < 0.05, rng.uniform(-0.5, 0.5, (300, 300)), 0.0))
     builder.sparse("loop", "loop", loop, delay=rng.integers(0, 9, loop.nnz), delay_ticks=1)
-    builder.dense("loop", "out", rng.uniform(-0.5, 0.5, (2, 40)))
+    builder.dense("loop", "out", rng.uniform(-0.1, 0.1, (2, 300)))
     return builder.output("out").build()

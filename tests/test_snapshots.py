@@ -4,6 +4,7 @@ that was not."""
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def bits(run: Run) -> tuple[bytes, str]:
 @settings(max_examples=12)
 @given(
     cuts=st.lists(st.integers(0, TICKS), min_size=1, max_size=3),
-    every=st.integers(1, 50),
+    every=st.integers(5, 50),
     name=st.sampled_from(PROGRAMS),
 )
 def test_any_cuts_leave_no_trace(
@@ -58,12 +59,35 @@ def test_any_cuts_leave_no_trace(
 ) -> None:
     folder = tmp_path_factory.mktemp("cuts") / "snapshot"
     for cut in cuts:
-        try:
+        with suppress(Killed):
             snapshots = Snapshots(folder, every, resume=True)
             machine_of(name).run(INPUTS, killed_after(cut), ["loop"], snapshots=snapshots)
-        except Killed:
-            continue
     resumed = machine_of(name).run(INPUTS, None, ["loop"], snapshots=Snapshots(folder, None, resume=True))
+    assert bits(resumed) == bits(machine_of(name).run(INPUTS, None, ["loop"]))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_threads_share_the_cores_and_change_no_bit(name: str) -> None:
+    runs = [machine_of(name).run(INPUTS, None, ["loop"], threads=threads) for threads in (1, 2, 4)]
+    assert [run.booted.engine.threads for run in runs] == [1, 2, 4]
+    assert len({bits(run) for run in runs}) == 1
+
+
+@settings(max_examples=9)
+@given(
+    cut=st.integers(0, TICKS),
+    threads=st.lists(st.integers(1, 4), min_size=2, max_size=2),
+    name=st.sampled_from(PROGRAMS),
+)
+def test_another_number_of_threads_goes_on_with_the_same_bits(
+    cut: int, threads: list[int], name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("threads") / "snapshot"
+    before, after = threads
+    with suppress(Killed):
+        machine_of(name).run(INPUTS, killed_after(cut), ["loop"], snapshots=Snapshots(folder, 17), threads=before)
+    snapshots = Snapshots(folder, None, resume=True)
+    resumed = machine_of(name).run(INPUTS, None, ["loop"], snapshots=snapshots, threads=after)
     assert bits(resumed) == bits(machine_of(name).run(INPUTS, None, ["loop"]))
 
 

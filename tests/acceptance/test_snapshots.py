@@ -19,7 +19,7 @@ from tests.acceptance.command_line import EXAMPLES, REPOSITORY, Answer, neuroemu
 from tests.restless import PROGRAMS, program_of
 
 RESULTS = ("spikes.npz", "report.json", "report.html")
-SAMPLES, STEPS = 40, 50
+SAMPLES, STEPS = 30, 50
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,21 @@ def test_ctrl_c_leaves_a_partial_result_that_can_be_resumed(bench: Path, tmp_pat
     resumed(bench, "lifcore", tmp_path)
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_any_number_of_threads_gives_the_same_bytes_also_when_it_changes_in_mid_run(
+    name: str, bench: Path, tmp_path: Path
+) -> None:
+    fault = FAULT.format(name="replace", call=3)
+    options = ("-o", tmp_path, "--snapshot-every", "333", "-q")
+    process = started("run", *words(bench, name), *options, "--threads", "2", fault=fault)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert "resumed at tick 666\n" in resumed(bench, name, tmp_path, "--threads", "3").err
+
+
 def test_a_run_that_completes_leaves_no_snapshot(bench: Path, tmp_path: Path) -> None:
     resumed(bench, "lifcore", tmp_path, "--snapshot-every", "500")
-    answer = resumed(bench, "lifcore", tmp_path, "--snapshot-every", "1")
+    answer = resumed(bench, "lifcore", tmp_path, "--snapshot-every", "90")
     assert f"no snapshot in {tmp_path / 'snapshot'}: the run starts at tick 0" in answer.err
 
 

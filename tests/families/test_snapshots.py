@@ -23,8 +23,8 @@ def program(request: pytest.FixtureRequest) -> Program:
     return program_of(request.param)
 
 
-def booted(program: Program) -> Booted:
-    return load_family(str(program.manifest["family"])).boot(program)
+def booted(program: Program, threads: int = 1) -> Booted:
+    return load_family(str(program.manifest["family"])).boot(program, threads=threads)
 
 
 def advanced(chip: Booted, first: int, last: int) -> list[tuple[int, int]]:
@@ -54,6 +54,19 @@ def test_another_chip_goes_on_from_a_snapshot_as_the_first_one_does(cut: int, pr
     assert len(before) + len(after) > 100
     assert same(first.engine.snapshot(), second.engine.snapshot())
     assert same(first.meter.snapshot(), second.meter.snapshot())
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 4), (3, 1), (2, 3)])
+def test_a_snapshot_is_the_same_for_any_number_of_threads(before: int, after: int, program: Program) -> None:
+    first, second, alone = booted(program, before), booted(program, after), booted(program)
+    for chip in (first, alone):
+        advanced(chip, 0, 31)
+    assert same(first.engine.snapshot(), alone.engine.snapshot())
+    second.engine.restore(first.engine.snapshot())
+    second.meter.restore(first.meter.snapshot())
+    assert advanced(second, 31, TICKS) == advanced(alone, 31, TICKS)
+    assert same(second.engine.snapshot(), alone.engine.snapshot())
+    assert same(second.meter.snapshot(), alone.meter.snapshot())
 
 
 def test_spikes_under_way_and_noise_are_part_of_what_goes_on() -> None:
@@ -89,6 +102,18 @@ def test_what_a_meter_counts_per_tick_only_grows(program: Program) -> None:
     for name in names:
         assert (early[name].shape[0], late[name].shape[0]) == (10, 20)
         assert np.array_equal(early[name], late[name][:10])
+
+
+def test_a_meter_that_times_no_ticks_keeps_none_and_goes_on_as_well(program: Program) -> None:
+    family = load_family(str(program.manifest["family"]))
+    first, second = (family.boot(program, per_tick=False) for _ in range(2))
+    advanced(first, 0, 31)
+    kept = first.meter.snapshot()
+    assert [name for name in kept if name.startswith(PER_TICK)] == []
+    second.engine.restore(first.engine.snapshot())
+    second.meter.restore(kept)
+    assert advanced(first, 31, TICKS) == advanced(second, 31, TICKS)
+    assert same(first.meter.snapshot(), second.meter.snapshot())
 
 
 def test_arrays_that_do_not_fit_are_refused_all_at_once_and_change_nothing(program: Program) -> None:

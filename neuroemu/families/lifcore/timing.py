@@ -89,10 +89,10 @@ class CycleMeter:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copies of all counters and of the cycles and the slowest core of every tick."""
         counted = ("source_spikes", "active", "left_range")
+        rows = {PER_TICK + "cycles": self.tick_cycles, PER_TICK + "busiest_core": self.busiest_core}
         return {
             **{name: np.array(getattr(self, name), np.int64) for name in (TICKS, *_CRITICAL_PATH, *counted)},
-            PER_TICK + "cycles": self.tick_cycles,
-            PER_TICK + "busiest_core": self.busiest_core,
+            **(rows if self.per_tick else {}),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -102,8 +102,9 @@ class CycleMeter:
         for name, array in arrays.items():
             if not name.startswith(PER_TICK):
                 setattr(self, name, array.copy() if array.ndim else int(array))
-        self._tick_cycles = [arrays[PER_TICK + "cycles"].copy()]
-        self._busiest = [arrays[PER_TICK + "busiest_core"].copy()]
+        if self.per_tick:
+            self._tick_cycles = [arrays[PER_TICK + "cycles"].copy()]
+            self._busiest = [arrays[PER_TICK + "busiest_core"].copy()]
 
     @property
     def tick_cycles(self) -> Int64:

@@ -160,7 +160,7 @@ class TrafficMeter:
             **{name: array.copy() for name, array in counted.items()},
             **{
                 f"{PER_TICK}{cost_set}.{column}": rows
-                for cost_set in self.cost_sets
+                for cost_set in (self.cost_sets if self.per_tick else ())
                 for column, rows in vars(self.times(cost_set)).items()
             },
         }
@@ -171,7 +171,7 @@ class TrafficMeter:
         self.ticks = int(arrays[TICKS])
         self.source_spikes, self._active = arrays["source_spikes"].copy(), arrays["active"].copy()
         self._range_events = {name: arrays[name].copy() for name in self._range_events}
-        for cost_set in self.cost_sets:
+        for cost_set in self.cost_sets if self.per_tick else ():
             columns = (item.name for item in fields(TickTimes))
             rows = TickTimes(*(arrays[f"{PER_TICK}{cost_set}.{column}"].copy() for column in columns))
             self._times[cost_set] = [rows] if self.ticks else []
