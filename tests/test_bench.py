@@ -34,6 +34,7 @@ from neuroemu.cli import main
 from neuroemu.errors import BadInput
 from neuroemu.families.lifcore import dynamics
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 ONCE = Setting(repeat=1)
 
 # Recorded from another generator of the same networks and from a plain loop over their synapses.
@@ -50,6 +51,14 @@ HASH_OF_SPIKES = {
     "conv": ("0xb1111a14a02646c9", 19_780_809),
     "microcircuit_0.02": ("0xa22cd4a35e8185a2", 33_707),
 }
+RECORDED = HASH_OF_SPIKES | {
+    "rand_10k": ("0x5685c20bc56ec36c", 40_291_000),
+    "rand_100k": ("0x500d88cf5945cf12", 82_949_300),
+    "brunel": ("0x44d75229b4009453", 48_757_381),
+    "microcircuit_0.1": ("0x854409595cc2a613", 888_037),
+    "microcircuit_1": ("0x15ebd198464e3115", 184_118_195),
+}
+"""Also those that take too long for a test; the saved measurements must show them."""
 
 
 def measured(net: dict[str, Any], name: str = "net") -> Measured:
@@ -334,6 +343,24 @@ def test_ratios_to_peers_stand_in_the_table_and_in_json(tmp_path: Path) -> None:
 
 
 def test_the_published_pins_are_those_of_the_runners() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "performance.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
     assert [peer.name for peer in PEERS.values() if peer.pins not in page] == []
     assert [peer.name for peer in PEERS.values() if not peer.runner.is_file()] == []
+
+
+# ---------------------------------------------------------------------------- the page
+
+
+def test_the_performance_page_shows_the_saved_measurements() -> None:
+    tool = runpy.run_path(str(REPOSITORY / "tools" / "make_performance_page.py"))
+    text = tool["PAGE"].read_text(encoding="utf-8")
+    assert tool["page"](text, tool["saved"]()) == text
+
+
+def test_the_saved_measurements_show_the_recorded_spikes_of_every_network() -> None:
+    lines = (REPOSITORY / "docs" / "assets" / "performance.jsonl").read_text(encoding="utf-8").splitlines()
+    saved = [json.loads(line) for line in lines[1:]]
+    shown = {result["net"]: (result["raster_hash"], result["synaptic_events"]) for result in saved}
+    assert {net: shown[net] for net in RECORDED if net != "microcircuit_0.02"} == {
+        net: recorded for net, recorded in RECORDED.items() if net != "microcircuit_0.02"
+    }

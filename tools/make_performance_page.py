@@ -24,12 +24,14 @@ MEASUREMENTS = DOCS / "assets" / "performance.jsonl"
 BEGIN, END = "<!-- results: written by tools/make_performance_page.py -->", "<!-- end of results -->"
 
 COMPARED = ("rand_10k", "rand_100k", "conv", "mlp", "brunel")
-ALONE = ("rand_1k", "microcircuit_0.1")
 PEERS = ("brian2", "nest", "sanafe")
 RUNS = (
     (*COMPARED, "--repeat", "5", "--against", ",".join(PEERS)),
-    (*ALONE, "--repeat", "5"),
+    ("rand_1k", "microcircuit_0.1", "loihi_cuba_4k", "--repeat", "5"),
     ("microcircuit_1", "--repeat", "3"),
+    (*COMPARED, "loihi_cuba_4k", "--repeat", "5", "--per-tick"),
+    ("rand_100k", "brunel", "--repeat", "5", "--threads", "2"),
+    ("microcircuit_1", "--repeat", "3", "--threads", "2"),
 )
 
 
@@ -43,8 +45,13 @@ def page(text: str, measurements: Iterable[dict[str, Any]]) -> str:
 
 def tables(machine: dict[str, Any], results: list[dict[str, Any]]) -> str:
     """The machine, our figures and those of the peers."""
+    load = (
+        ""
+        if machine["load"] < 0.5
+        else f" Other work was running (load {machine['load']:.1f}); figures are lower than on a quiet machine."
+    )
     parts = [
-        f"{machine['processor']}, {machine['cpus']} CPUs, {machine['memory_gb']:.0f} GB; {machine['software']}; {machine['day']}.",
+        f"{machine['processor']}, {machine['cpus']} CPUs, {machine['memory_gb']:.0f} GB; {machine['software']}; {machine['day']}.{load}",
         ours(results),
     ]
     if any(result["peers"] for result in results):
@@ -65,14 +72,15 @@ def ours(results: list[dict[str, Any]]) -> str:
         "wall s",
         "of the limit",
     )
-    rows = [row(*heads, "memory, MB", "spikes", "hash of spikes"), row("---", *["---:"] * 10, "---")]
+    rows = [row(*heads, "build, CPU s", "memory, MB", "spikes", "hash of spikes"), row("---", *["---:"] * 10, "---")]
     rows += [
         row(
-            result["net"] + (" (per tick)" if result.get("per_tick") else ""),
-            *(f"{result[name]:,}" for name in ("threads", "neurons", "synapses", "ticks", "synaptic_events")),
+            named(result),
+            *(f"{result[name]:,}" for name in ("neurons", "synapses", "ticks", "synaptic_events")),
             f"{result['events_per_cpu_s'] / 1e6:,.0f}",
             f"{result['wall_s']:.3f}",
             share(result["fraction_of_limit"]),
+            f"{result['build_cpu_s'] + result['load_cpu_s']:.1f}",
             f"{result['peak_rss_mb']:,.0f}",
             f"{result['spikes']:,}",
             f"`{result['raster_hash']}`",
@@ -81,9 +89,17 @@ def ours(results: list[dict[str, Any]]) -> str:
     ]
     paced = [result for result in results if result["real_time_factor"] is not None]
     if paced:
-        factors = ", ".join(f"{result['net']} {result['real_time_factor']:.2f}" for result in paced)
+        factors = ", ".join(f"{named(result)} {result['real_time_factor']:.2f}" for result in paced)
         rows.append(f"\nWall seconds per biological second at 0.1 ms a tick: {factors}.")
     return "\n".join(rows)
+
+
+def named(result: dict[str, Any]) -> str:
+    """The network and how it was run."""
+    options = (" --per-tick" if result["per_tick"] else "") + (
+        f" --threads {result['threads']}" if result["threads"] > 1 else ""
+    )
+    return f"{result['net']}{options}"
 
 
 def theirs(results: list[dict[str, Any]]) -> str:
@@ -137,7 +153,14 @@ def this_machine() -> dict[str, Any]:
     software = f"Python {platform.python_version()}, Numba {version('numba')}, NumPy {version('numpy')}"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     day = subprocess.run(["date", "-u", "+%Y-%m-%d"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    return {"processor": processor(), "cpus": os.cpu_count(), "memory_gb": memory, "software": software, "day": day}
+    return {
+        "processor": processor(),
+        "cpus": os.cpu_count(),
+        "memory_gb": memory,
+        "software": software,
+        "day": day,
+        "load": os.getloadavg()[0],
+    }
 
 
 def processor() -> str:
