@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from neuroemu.bench.peers import PEERS, interpreters, run_peer
 from neuroemu.bench.suite import Against, as_json, as_rows, bench
 from neuroemu.bench.workloads import from_arrays, loihi_cuba
 from neuroemu.cli import main
-from neuroemu.errors import BadInput
+from neuroemu.errors import BadInput, DoesNotFit
 from neuroemu.families.lifcore import dynamics
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -162,6 +163,19 @@ def test_threads_and_the_timing_of_every_tick_change_no_figure_of_the_network() 
     ]
     assert len({(result.raster_hash, result.synaptic_events, result.energy_j) for result in results}) == 1
     assert [(result.threads, result.per_tick) for result in results] == [(1, False), (2, False), (3, True)]
+
+
+def test_cores_of_another_chip_change_no_spike() -> None:
+    net = random_network(2500, 40, fan_out=20)
+    one, many = (measure(from_arrays(net, "net", chip), ONCE) for chip in ("lifcore-bench", "lifcore"))
+    assert (one.chip, many.chip) == ("lifcore-bench", "lifcore")
+    assert (one.raster_hash, one.synaptic_events) == (many.raster_hash, many.synaptic_events)
+
+
+def test_a_network_that_the_chip_cannot_hold_says_so_in_the_parent(tmp_path: Path) -> None:
+    write_network(tmp_path / "big.npz", random_network(120_000, 2, fan_out=1))
+    with pytest.raises(DoesNotFit):
+        measure_apart(str(tmp_path / "big.npz"), Setting(1, chip="lifcore"), lambda text: None)
 
 
 def test_the_loihi_benchmark_has_its_size_and_its_activity() -> None:

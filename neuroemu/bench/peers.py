@@ -48,7 +48,7 @@ PEERS = {
     for peer in (
         Peer("brian2", "brian2", "brian2==2.9.0 cython==3.3.1 numpy==2.2.6", bytes_per_synapse=80),
         Peer("nest", "nest", "nest-simulator==3.10.0 numpy==2.4.6", bytes_per_synapse=120),
-        Peer("sanafe", "sanafe", "sanafe==2.2.9 numpy==2.4.6 pyyaml==6.0.3", bytes_per_synapse=900, most_delay=1),
+        Peer("sanafe", "sanafe", "sanafe==2.2.9 numpy==2.4.6 pyyaml==6.0.3", bytes_per_synapse=1100, most_delay=1),
     )
 }
 
