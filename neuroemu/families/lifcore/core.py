@@ -261,7 +261,8 @@ def advance(
         local_tick = tick % reset_period
         if local_tick == 0:
             u[:] = 0
-            v[:] = fixed.initial
+            for neuron in range(neurons):
+                v[neuron] = fixed.initial[neuron]
             refractory[:] = 0
             arriving[:, :] = 0
         slot = tick % slots

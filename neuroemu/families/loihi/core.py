@@ -295,7 +295,8 @@ def advance(
             elif segments.noise_target[segment] > 0:
                 _drive_with_noise(drive, noise, bias, segments, segment, fixed.noise_key, fixed.seed, tick)
             elif local_tick == segments.bias_start[segment] or row == 0:
-                drive[first:last] = bias[first:last]
+                for neuron in range(first, last):
+                    drive[neuron] = bias[neuron]
             core = segments.core[segment]
             for begin in range(first, last, _BLOCK):
                 end = min(begin + _BLOCK, last)
