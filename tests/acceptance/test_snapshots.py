@@ -84,7 +84,7 @@ FAULT = """
 import os, signal
 genuine, calls = os.{name}, [0]
 def fatal(*words, **options):
-    calls[0] += 1
+    calls[0] += {name!r} == "fsync" or "state-" in str(words)  # compiled kernels are renamed into their cache as well
     if calls[0] == {call}:
         os.kill(os.getpid(), signal.SIGKILL)
     return genuine(*words, **options)
