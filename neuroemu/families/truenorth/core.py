@@ -291,7 +291,8 @@ def _weigh(block: int, kind: int, weight: Any, counts: Any, synaptic: Any) -> No
     counted = counts.view(np.uint8)
     for neuron in range(SIZE):
         synaptic[neuron] += np.int32(weight[block, kind, neuron]) * np.int32(counted[neuron])
-    counts[:] = _ZERO
+    for word in range(SIZE // 8):
+        counts[word] = _ZERO
 
 
 @inlined
@@ -708,6 +709,18 @@ def _deliver_host(
 
 
 @njit
+def _reset(first_core: int, last_core: int, v: Any, axons: Any, restless: Any, initial: Any) -> None:
+    """A shard's state at the start of a sample; in loops, since broadcasting takes seconds to compile."""
+    for core in range(first_core, last_core):
+        for neuron in range(SIZE):
+            v[core, neuron] = initial[core, neuron]
+        for word in range(WORDS):
+            restless[core, word] = _FULL
+            for slot in range(SLOTS):
+                axons[slot, core, word] = _ZERO
+
+
+@njit
 def advance(
     first_tick: int,
     last_tick: int,
@@ -759,9 +772,7 @@ def advance(
         if not has_room(team, row, sizes):
             return tick
         if tick % reset_period == 0:
-            v[first_core:last_core] = initial[first_core:last_core]
-            axons[:, first_core:last_core] = _ZERO
-            restless[first_core:last_core] = _FULL
+            _reset(first_core, last_core, v, axons, restless, initial)
         sources = input_source[input_start[row] : input_start[row + 1]]
         _deliver_host(tick, first_core, last_core, sources, host, axons, merged)
         written = team.sent[member, row]
