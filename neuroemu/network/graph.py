@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ def distances(starts: Sequence[str], edges: Iterable[Edge]) -> dict[str, int]:
     return distance
 
 
-def tick_offsets(network: Network, of_inputs: int) -> dict[str, int]:
+def tick_offsets(network: Network, of_inputs: int, ticks: Mapping[str, int] | None = None) -> dict[str, int]:
     """Ticks by which each population of a chip lags that takes a tick for every hop: the longest path from an input, less the
     delays on the way.
 
@@ -110,21 +110,26 @@ def tick_offsets(network: Network, of_inputs: int) -> dict[str, int]:
 
     Args:
         of_inputs: offset of the inputs: 0, or -1 where a spike from outside arrives in its own tick.
+        ticks: projection name -> ticks of its hop where they are more than one (a spike that is copied on its way).
 
     Raises:
         ValueError: for a loop without any delay.
     """
     offsets = {name: of_inputs if population.is_input else 0 for name, population in network.populations.items()}
-    hops = [(item.source, item.target, 1 - item.least_delay_ticks) for item in network.projections]
+    longer = ticks or {}
+    hops = [
+        (item.source, item.target, longer.get(item.name, 1) - item.least_delay_ticks) for item in network.projections
+    ]
+    instant = [item.least_delay_ticks == 0 for item in network.projections]
     for part in strong_components(list(offsets), [hop[:2] for hop in hops]):
-        inner = [hop for hop in hops if hop[0] in part and hop[1] in part]
-        for source, target, ticks in hops:
+        inner = [(hop, now) for hop, now in zip(hops, instant, strict=True) if hop[0] in part and hop[1] in part]
+        for source, target, more in hops:
             if target in part and source not in part:
-                offsets[target] = max(offsets[target], offsets[source] + ticks)
+                offsets[target] = max(offsets[target], offsets[source] + more)
         before = dict(offsets)
-        if not _settles(offsets, inner, len(part)):
+        if not _settles(offsets, [hop for hop, _ in inner], len(part)):
             offsets = before
-            if not _settles(offsets, [hop for hop in inner if hop[2] == 1], len(part)):
+            if not _settles(offsets, [hop for hop, now in inner if now], len(part)):
                 raise ValueError("zero-delay cycle")
     return offsets
 

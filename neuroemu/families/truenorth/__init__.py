@@ -17,19 +17,30 @@ class TrueNorthFamily:
     name = "truenorth"
 
     def compile(self, network: Network, chip: Any, options: Options) -> Compiled:
-        """Networks do not compile for crossbars yet; mapped programs enter through :mod:`.corelets`.
+        """Lower, cut, wire, place and pack ``network``; see :class:`neuroemu.families.Family`.
 
-        Raises:
-            DoesNotFit: NE3601 always.
+        Tiles follow from the crossbar alone: ``options.partitioner`` changes nothing.
         """
-        from neuroemu.errors import DoesNotFit, Finding
+        from neuroemu.families import Compiled
+        from neuroemu.families.truenorth import mapping
+        from neuroemu.families.truenorth.image import pack
+        from neuroemu.families.truenorth.lower import lower
+        from neuroemu.families.truenorth.pieces import wire
+        from neuroemu.mapping.cores import mapping_section
+        from neuroemu.mapping.place import DEFAULT_PLACER
 
-        raise DoesNotFit(
-            Finding(
-                "NE3601",
-                f"networks are not compiled for {chip.name} yet; it runs programs that are already mapped",
-                fixes=("deploy a model file of IBM's Corelet Programming Environment", "choose another chip"),
-            )
+        lowered = lower(network, chip)
+        limits = chip.limits
+        wired = wire(network, lowered, int(limits.neurons.value), int(limits.delay_ticks_max.value))
+        placement = mapping.map_pieces(wired, chip, options.placer or DEFAULT_PLACER, options.seed)
+        program = pack(mapping.build_image(lowered, wired, placement, chip, network.dialect))
+        return Compiled(
+            program=program,
+            quantised=lowered.quantised,
+            rounding=lowered.rounding,
+            mapping=mapping_section(placement, chip.structure.mesh),
+            tick_offsets={population.name: population.tick_offset for population in wired.populations},
+            findings=(*lowered.findings, *wired.findings),
         )
 
     def boot(self, program: Program, *, threads: int = 1, per_tick: bool = True) -> Booted:

@@ -9,7 +9,7 @@ import pytest
 
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
-from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.errors import BadInput
 from neuroemu.families.truenorth import FAMILY
 from neuroemu.families.truenorth.boot import TrueNorthBooted, boot, boot_image
 from neuroemu.families.truenorth.image import SIZE, build_cores, pack
@@ -153,14 +153,6 @@ def test_counters_go_on_from_a_snapshot() -> None:
         assert np.array_equal(meter_of(second).snapshot()[name], array)
     with pytest.raises(BadInput, match="NE6020"):
         second.meter.restore({})
-
-
-def test_networks_are_not_compiled_for_crossbars_yet() -> None:
-    from neuroemu.families import Options
-    from tests.small import restless
-
-    with pytest.raises(DoesNotFit, match="NE3601"):
-        FAMILY.compile(restless(), CHIP, Options())
 
 
 def test_the_band_of_the_energy_comes_from_published_powers() -> None:

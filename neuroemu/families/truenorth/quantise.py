@@ -1,0 +1,201 @@
+"""Chooses how a population's weights become axon types, and on which scale each of its neurons counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neuroemu.families.truenorth.codes import CODES, TYPES, Table, clustered, fitted, nearest, selected
+from neuroemu.families.truenorth.lowered import Tile
+from neuroemu.families.truenorth.tiles import coded_tiles, cut, dense_part, row_table
+
+FloatArray = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+NEAR = 0.005
+"""A code with fewer axons is taken when its error is larger by so much of the largest weight at most."""
+
+MOST_SORTED = 32
+"""Tiles of a population for which sorting the sources is tried although they could have several axons."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one core holds, and the largest numbers of a neuron's registers."""
+
+    axons: int
+    neurons: int
+    weight: int
+    leak: int
+    threshold: int
+    floor: int
+    reset: int
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Numbers of the neurons, float64 (size,), that share a scale with their weights; magnitudes.
+
+    ``threshold`` and ``leak`` should also become whole; ``ceiling`` is the largest scale for other reasons.
+    """
+
+    threshold: FloatArray
+    leak: FloatArray
+    reset: FloatArray
+    ceiling: FloatArray
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Weights of a population as its tiles hold them.
+
+    Attributes:
+        weight: CSR (neurons, columns) of whole numbers in chip units.
+        scale: float64 (neurons,), chip units per float unit.
+        kind: how signed weights became axon types, in words.
+    """
+
+    tiles: tuple[Tile, ...]
+    weight: sp.csr_array
+    scale: FloatArray
+    kind: str
+
+
+def quantise(
+    weight: sp.csr_array, order: Int64, demand: Demand, room: Room, most_axons: int, *, shared_scale: bool
+) -> Quantised:
+    """The code with the least error that fits a core; a smaller one if it is as good.
+
+    Args:
+        weight: CSR (neurons, columns), float units; no row has more synapses than a core has axons.
+        order: neurons as they are cut into tiles.
+        most_axons: axons that a source may have.
+        shared_scale: whether all neurons must count on one scale.
+    """
+    fan_in = int(np.diff(weight.indptr).max(initial=0))
+    candidates = []
+    rows, row, within = row_table(weight)
+    unique, member = np.unique(rows, axis=0, return_inverse=True)
+    member = member.reshape(-1)
+    times = np.bincount(member, minlength=unique.shape[0])
+    largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
+    for code in CODES:
+        if fan_in * sum(code) <= room.axons and sum(code) <= most_axons:
+            table = fitted(unique, code)
+            error = (((table.weight - unique) ** 2).sum(axis=1) * times).sum()
+            candidates.append((_rms(error, weight.nnz) / largest, code, table))
+    groups = cut(weight, order, room.axons, room.neurons)
+    best = min((error for error, _, _ in candidates), default=np.inf)
+    chosen = next(((code, table) for error, code, table in candidates if error <= best + NEAR), None)
+    if chosen is None or (sum(chosen[0]) > 1 and len(groups) <= MOST_SORTED):
+        sorted_parts = [(*dense_part(weight, group), group) for group in groups]
+        sortings = [clustered(part) for _, part, _ in sorted_parts]
+        error = sum(
+            float(((table.weight - part) ** 2).sum())
+            for (_, table), (_, part, _) in zip(sortings, sorted_parts, strict=True)
+        )
+        if chosen is None or _rms(error, weight.nnz) / largest <= best + (NEAR if best > 0 else 0.0):
+            return _sorted_sources(weight, sorted_parts, sortings, demand, room, shared_scale)
+    code, table = chosen
+    scale = _scales(table.entry[member], demand, room, shared_scale)
+    entry = np.rint(table.entry[member] * scale[:, None])
+    counts = nearest(rows * scale[:, None], entry, code)
+    whole = weight.copy()
+    whole.data = (counts * entry[:, None, :]).sum(axis=-1)[row, within]
+    groups = cut(weight, order, room.axons // sum(code), room.neurons)
+    tiles = coded_tiles(groups, weight, counts[row, within], entry.astype(np.int64), code)
+    return Quantised(tiles, whole, scale, _in_words(code))
+
+
+def _in_words(code: tuple[int, ...]) -> str:
+    if sum(code) == 1:
+        return "one axon per source and one weight per neuron"
+    if code == (1, 1):
+        return "two axons per source, one for each sign"
+    return f"{sum(code)} axons per source, weights are sums of {len(code)} axon types"
+
+
+def _rms(square_sum: float, count: int) -> float:
+    return float(np.sqrt(square_sum / max(count, 1)))
+
+
+def _sorted_sources(
+    weight: sp.csr_array,
+    parts: list[tuple[Int64, FloatArray, Int64]],
+    sortings: list[tuple[Int64, Table]],
+    demand: Demand,
+    room: Room,
+    shared_scale: bool,
+) -> Quantised:
+    """Tiles where every source has one axon, of the type it was sorted into."""
+    entries = np.zeros((weight.shape[0], TYPES))
+    for (_, _, neurons), (_, table) in zip(parts, sortings, strict=True):
+        entries[neurons] = table.entry
+    scale = _scales(entries, demand, room, shared_scale)
+    whole_entries = np.rint(entries * scale[:, None])
+    tiles, rows, columns, values = [], [], [], []
+    for (sources, part, neurons), (kind, _) in zip(parts, sortings, strict=True):
+        counts = selected(part * scale[neurons][:, None], kind, whole_entries[neurons])
+        taken: NDArray[np.bool_] = np.asarray(counts.any(axis=-1), np.bool_)
+        used = np.flatnonzero(taken.any(axis=0))
+        tiles.append(Tile(neurons, sources[used], kind[used], whole_entries[neurons].astype(np.int64), taken.T[used]))
+        row, column = np.nonzero(part)
+        rows.append(neurons[row])
+        columns.append(sources[column])
+        values.append((counts * whole_entries[neurons][:, None, :]).sum(axis=-1)[row, column])
+    ends = (np.concatenate([np.zeros(0, np.int64), *rows]), np.concatenate([np.zeros(0, np.int64), *columns]))
+    whole = sp.csr_array((np.concatenate([np.zeros(0), *values]), ends), shape=weight.shape)
+    whole.sort_indices()
+    return Quantised(tuple(tiles), whole, scale, "one axon per source, sources sorted into four types on every core")
+
+
+def _scales(entry: FloatArray, demand: Demand, room: Room, shared: bool) -> FloatArray:
+    """float64 (neurons,): as fine as the registers allow, chosen so that the fewest numbers need rounding.
+
+    The steps tried are a power of two, the finest there is, and those that make the threshold or the smallest entry whole.
+    """
+    magnitude = np.abs(entry)
+    limit: FloatArray = np.stack(
+        [
+            _most(room.weight, magnitude.max(axis=1, initial=0.0)),
+            _most(room.leak, demand.leak),
+            _most(room.threshold, demand.threshold),
+            _most(room.reset, demand.reset),
+            demand.ceiling,
+        ]
+    ).min(axis=0)
+    limit = np.where(np.isfinite(limit), limit, _most(4096, np.maximum(demand.threshold, 1e-12)))
+    if shared:
+        limit = np.full(limit.shape, limit.min(initial=np.inf))
+    smallest = np.where(magnitude > 0, magnitude, np.inf).min(axis=1, initial=np.inf)
+    smallest[~np.isfinite(smallest)] = 0.0
+    steps = [2.0 ** np.floor(np.log2(limit)), limit]
+    if not shared:
+        steps += list(_whole(limit, [demand.threshold, smallest, demand.leak]))
+    loss = np.stack([_loss(entry, magnitude, demand, step) for step in steps])
+    return np.asarray(np.stack(steps)[np.argmin(loss, axis=0), np.arange(limit.shape[0])])
+
+
+def _whole(limit: FloatArray, numbers: list[FloatArray]) -> Iterator[FloatArray]:
+    for number in numbers:
+        units = np.floor(limit * number * (1 + 1e-12))
+        yield np.where(units >= 1, np.divide(units, number, out=np.zeros_like(number), where=number > 0), limit)
+
+
+def _loss(entry: FloatArray, magnitude: FloatArray, demand: Demand, step: FloatArray) -> FloatArray:
+    """What rounding changes at a step, relative to the largest entry and the threshold; tiny differences do not count."""
+    scaled = entry * step[:, None]
+    largest = np.maximum(magnitude.max(axis=1, initial=0.0) * step, 1e-12)
+    loss = np.abs(np.rint(scaled) - scaled).max(axis=1, initial=0.0) / largest
+    for number in (demand.threshold, demand.leak):
+        wanted = number * step
+        loss = loss + np.abs(np.rint(wanted) - wanted) / np.maximum(demand.threshold * step, 1.0)
+    return np.round(loss, 9)
+
+
+def _most(most: int, number: FloatArray) -> FloatArray:
+    return np.divide(float(most), number, out=np.full(number.shape, np.inf), where=number > 0)

@@ -1,0 +1,198 @@
+"""Networks on crossbars: what runs equals the lowered integers, wherever they are placed; fan-out costs ticks, never spikes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuroemu.errors import DoesNotFit
+from neuroemu.families.truenorth.image import unpack
+from neuroemu.families.truenorth.lower import lower
+from neuroemu.families.truenorth.pieces import Wired, wire
+from neuroemu.families.truenorth.splitters import endpoints, fan_outs
+from neuroemu.network.builder import NetworkBuilder
+from neuroemu.network.model import Network
+from neuroemu.spec import load_chip
+from neuroemu.toolchain import deploy
+from tests.families.truenorth.networks import (
+    biased,
+    branched,
+    convolution,
+    dense,
+    inputs_of,
+    neuron,
+    recurrent,
+    trinary,
+)
+from tests.families.truenorth.simulation import simulate
+
+pytestmark = pytest.mark.compiled
+
+CHIP: Any = load_chip("truenorth")
+
+
+def wired(network: Network) -> Wired:
+    return wire(network, lower(network, CHIP), 256, 15)
+
+
+def wide() -> Network:
+    """A layer whose neurons reach four cores and cannot be copied beside each other."""
+    rng = np.random.default_rng(2)
+    builder = NetworkBuilder("wide", dt_s=1e-3).input("in", (20,))
+    builder.population("hidden", (100,), neuron(0.5)).population("out", (700,), neuron(0.75))
+    builder.dense("in", "hidden", trinary(rng, (100, 20)))
+    builder.dense("hidden", "out", trinary(rng, (700, 100)))
+    return builder.output("out").build()
+
+
+def many_targets() -> Network:
+    """Neurons that reach more axons than a splitter core has relays."""
+    rng = np.random.default_rng(4)
+    builder = NetworkBuilder("many", dt_s=1e-3).input("in", (3,))
+    builder.population("hub", (2,), neuron(0.25)).population("out", (600, 9, 9), neuron(0.5))
+    builder.dense("in", "hub", np.full((2, 3), 0.25))
+    builder.dense("hub", "out", trinary(rng, (600 * 81, 2), 0.5))
+    return builder.output("out").build()
+
+
+def long_sums() -> Network:
+    """Three hundred inputs of both signs for every neuron."""
+    rng = np.random.default_rng(8)
+    builder = NetworkBuilder("long", dt_s=1e-3).input("in", (300,))
+    builder.population("out", (6,), neuron(1.0, reset="subtract"))
+    builder.dense("in", "out", rng.normal(0.02, 0.1, (6, 300)))
+    return builder.output("out").build()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [dense(), dense(reset="subtract"), dense(membrane_decay=np.zeros(1)), dense(membrane_decay=np.full(1, 0.8)), biased(),
+     branched(), recurrent(), recurrent(100), convolution(), wide(), long_sums()],
+    ids=["dense", "soft", "stateless", "leaky", "biased", "branched", "recurrent", "recurrent-wide", "convolution", "splitter",
+         "long-sums"],
+)  # fmt: skip
+def test_the_program_computes_the_lowered_integers_tick_by_tick(network: Network) -> None:
+    lowered = lower(network, CHIP)
+    wires = wire(network, lowered, 256, 15)
+    ways = fan_outs(lowered.populations, endpoints(lowered.populations), 256)
+    levels = {name: way.levels for name, way in ways.items()}
+    inputs = inputs_of(network, 2, 16)
+    run = deploy(network, CHIP).run(inputs)
+    fired = 0
+    for sample in range(2):
+        told = simulate(lowered, dict(wires.offsets), levels, {name: array[sample] for name, array in inputs.items()})
+        for population in wires.populations:
+            assert np.array_equal(run.spikes(population.name)[sample], told[population.name]), population.name
+            fired += int(told[population.name].sum())
+    assert fired > 20
+
+
+@pytest.mark.parametrize("network", [dense(), biased(), branched(), recurrent(), convolution(), wide()])
+def test_exact_weights_give_the_float_network_in_every_bin(network: Network) -> None:
+    document = deploy(network, CHIP).run(inputs_of(network, 3, 20)).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0] * len(document["fidelity"])
+    assert all(layer["spikes_chip"] > 0 for layer in document["fidelity"])
+    assert all(row["weight_error_max"] == 0 for row in document["quantisation"])
+
+
+@pytest.mark.parametrize("network", [wide(), convolution()])
+def test_no_placement_seed_or_tiling_changes_a_spike(network: Network, tmp_path: Path) -> None:
+    tiled = tmp_path / "tiled.yaml"
+    tiled.write_text(
+        "extends: truenorth\nname: tiled\ntitle: four small chips\nstructure:\n  mesh_columns: {value: 8, kind: assumed}\n"
+        "  mesh_rows: {value: 4, kind: assumed}\n  chip_columns: {value: 2, kind: assumed}\n"
+        "  chip_rows: {value: 2, kind: assumed}\n  cores: {value: 128, kind: assumed}\n"
+    )
+    inputs = inputs_of(network, 2, 12)
+    wanted = deploy(network, CHIP).run(inputs).spikes("out")
+    for chip, placer, seed in (
+        (CHIP, "random", 5), (CHIP, "linear", 0), (CHIP, "hilbert_swap", 3), (str(tiled), "hilbert", 0)
+    ):  # fmt: skip
+        assert np.array_equal(deploy(network, chip, placer=placer, seed=seed).run(inputs).spikes("out"), wanted)
+
+
+def test_copies_cost_no_tick_and_relays_one_per_level() -> None:
+    assert dict(wired(dense()).offsets) == {"hidden": 0, "out": 1, "in": -1}
+    assert wired(dense()).relays == 0
+    split = wired(wide())
+    assert (split.offsets["out"], split.copies) == (2, 0)
+    assert split.relays == sum(int(piece.slots) for piece in split.pieces if piece.population.name == "hidden:splitter")
+    assert wired(many_targets()).offsets["out"] == 3
+
+
+def test_a_tree_of_relays_reaches_every_core_in_the_same_tick() -> None:
+    network = many_targets()
+    document = deploy(network, CHIP).run(inputs_of(network, 1, 6, 0.5)).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0, 0]
+    assert document["fidelity"][1]["spikes_chip"] > 1000
+
+
+def test_a_branch_waits_for_the_slower_one() -> None:
+    offsets = dict(wired(branched()).offsets)
+    assert offsets == {"in": -1, "a": 0, "b": 1, "out": 2}
+    image = unpack(deploy(branched(), CHIP).compiled.program)
+    assert set(image.cores.delay[image.cores.delay > 0].tolist()) == {1, 2}
+    assert set(image.host_delay.tolist()) == {0, 2}
+
+
+def test_every_neuron_has_one_target_and_every_core_its_limits() -> None:
+    image = unpack(deploy(wide(), CHIP).compiled.program)
+    connected = image.cores.delay > 0
+    targets = np.stack([image.cores.axon[connected].astype(np.int64), _target_cores(image)], axis=1)
+    assert np.unique(targets, axis=0).shape[0] == targets.shape[0]
+    mapping = deploy(wide(), CHIP).compiled.mapping
+    assert all(core["use"]["axons"] <= 256 and core["use"]["neurons"] <= 256 for core in mapping["cores"])
+    assert {row["name"] for core in mapping["cores"] for row in core["populations"]} == {
+        "hidden",
+        "hidden:splitter",
+        "out",
+    }
+
+
+def _target_cores(image: Any) -> Any:
+    cores = image.cores
+    x, y = cores.number[:, None] % 64 + cores.dx, cores.number[:, None] // 64 + cores.dy
+    return (y * 64 + x)[cores.delay > 0].astype(np.int64)
+
+
+def test_feedback_that_needs_relays_arrives_late_and_says_so() -> None:
+    found = deploy(recurrent(100), CHIP).compiled.findings
+    assert [finding.code for finding in found] == ["NE3605"]
+    assert "1 tick later" in found[0].message
+    assert deploy(recurrent(24), CHIP).compiled.findings == ()
+
+
+def delayed(ticks: int) -> Network:
+    builder = NetworkBuilder("delayed", dt_s=1e-3).input("in", (2,))
+    builder.population("a", (2,), neuron()).population("b", (2,), neuron())
+    builder.dense("in", "a", np.eye(2)).dense("a", "b", np.eye(2), delay_ticks=ticks)
+    builder.dense("in", "b", np.eye(2))
+    return builder.output("b").build()
+
+
+@pytest.mark.parametrize("ticks", [1, 2, 14, 15])
+def test_a_delay_of_the_network_is_a_delay_of_the_chip(ticks: int) -> None:
+    network = delayed(ticks)
+    document = deploy(network, CHIP).run(inputs_of(network, 2, 24)).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0, 0]
+
+
+def test_a_delay_of_sixteen_is_refused_by_name() -> None:
+    with pytest.raises(DoesNotFit) as caught:
+        deploy(delayed(16), CHIP)
+    assert [finding.code for finding in caught.value.findings] == ["NE3607"]
+    assert "needs a delay of 16 ticks in its last hop, 1 more than the 15" in caught.value.findings[0].message
+
+
+def test_a_mesh_with_too_few_cores_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(
+        "extends: truenorth\nname: tiny\ntitle: two cores\nstructure:\n  mesh_columns: {value: 2, kind: assumed}\n"
+        "  mesh_rows: {value: 1, kind: assumed}\n  cores: {value: 2, kind: assumed}\n"
+    )
+    with pytest.raises(DoesNotFit) as caught:
+        deploy(wide(), str(file))
+    assert [finding.code for finding in caught.value.findings] == ["NE4106"]
