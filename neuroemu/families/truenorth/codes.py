@@ -123,6 +123,8 @@ def _starts(weight: FloatArray, code: Sequence[int]) -> list[FloatArray]:
         place[kind] = place[kind - 1] * (code[kind - 1] + 1)
     below, above = place[-1] * code[-1], float((place[:-1] * np.array(code[:-1])).sum())
     starts = [signs]
+    step = _common_step(weight)
+    starts += [np.where(np.arange(types) == types - 1, -flip, flip) * place * step[:, None] for flip in (1.0, -1.0)]
     for flip in (1.0, -1.0):
         unit = np.maximum(np.maximum(flip * high, 0) / above, np.maximum(-flip * low, 0) / below)
         both = np.maximum(np.maximum(flip * high, -flip * low) / above, unit)
@@ -133,6 +135,14 @@ def _starts(weight: FloatArray, code: Sequence[int]) -> list[FloatArray]:
     most = np.maximum(np.abs(high), np.abs(low))
     one_sign = place * (np.where(high >= -low, most, -most) / float((place * np.array(code)).sum()))[:, None]
     return [*starts, one_sign]
+
+
+def _common_step(weight: FloatArray) -> FloatArray:
+    """float64 (neurons,): the least distance between two different weights or 0, of which trained integers are multiples."""
+    ordered = np.sort(np.concatenate([weight, np.zeros((weight.shape[0], 1))], axis=1), axis=1)
+    distance = np.diff(ordered, axis=1)
+    step = np.where(distance > 0, distance, np.inf).min(axis=1, initial=np.inf)
+    return np.where(np.isfinite(step), step, 0.0)
 
 
 def clustered(weight: FloatArray) -> tuple[Int64, Table]:

@@ -19,6 +19,7 @@ Int64 = NDArray[np.int64]
 NEAR = 0.005
 """A code with fewer axons is taken when its error is larger by so much of the largest weight at most."""
 
+EXACT = 1e-9
 MOST_SORTED = 32
 """Tiles of a population for which sorting the sources is tried although they could have several axons."""
 
@@ -90,7 +91,8 @@ def quantise(
             candidates.append((_rms(error, weight.nnz) / largest, code, table))
     groups = cut(weight, order, room.axons, room.neurons)
     best = min((error for error, _, _ in candidates), default=np.inf)
-    chosen = next(((code, table) for error, code, table in candidates if error <= best + NEAR), None)
+    near = NEAR if best > EXACT else EXACT
+    chosen = next(((code, table) for error, code, table in candidates if error <= best + near), None)
     if chosen is None or (sum(chosen[0]) > 1 and len(groups) <= MOST_SORTED):
         sorted_parts = [(*dense_part(weight, group), group) for group in groups]
         sortings = [clustered(part) for _, part, _ in sorted_parts]
@@ -98,7 +100,7 @@ def quantise(
             float(((table.weight - part) ** 2).sum())
             for (_, table), (_, part, _) in zip(sortings, sorted_parts, strict=True)
         )
-        if chosen is None or _rms(error, weight.nnz) / largest <= best + (NEAR if best > 0 else 0.0):
+        if chosen is None or _rms(error, weight.nnz) / largest <= best + near:
             return _sorted_sources(weight, sorted_parts, sortings, demand, room, shared_scale)
     code, table = chosen
     scale = _scales(table.entry[member], demand, room, shared_scale)
