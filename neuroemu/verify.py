@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neuroemu.errors import BadInput, Finding, NeuroemuError
-from neuroemu.families.lifcore.recorded import differing_spikes
+from neuroemu.families.lifcore.recorded import differing_energies, differing_spikes
 from neuroemu.families.loihi.recorded import (
     MOST_TEXT_BYTES,
     Replay,
@@ -242,11 +242,12 @@ def _finder(path: Path, everywhere: Sequence[Path]) -> Callable[[str], Path | No
 
 
 def replay_simulated_chip(path: Path) -> Iterator[Replay]:
-    """Counts, energies and times from the recorded spikes; then the spikes themselves, on the chip ``sanafe-loihi``."""
+    """Counts, energies and times from the recorded spikes; then spikes and their energies on the chip ``sanafe-loihi``."""
     yield from replay_estimates(path)
     recorded = json.loads(read_text(path))
     if "spikes_by_tick" in recorded:
         yield Replay(f"{recorded['name']} spikes", *differing_spikes(recorded))
+        yield Replay(f"{recorded['name']} energies of these spikes", *differing_energies(recorded))
 
 
 # ---------------------------------------------------------------------------- NIR exports against their framework

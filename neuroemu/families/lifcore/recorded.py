@@ -1,4 +1,4 @@
-"""Recorded spikes of SANA-FE 2.2.9's integer networks, replayed through the engine under the chip ``sanafe-loihi``."""
+"""SANA-FE 2.2.9's recorded integer networks under the chip ``sanafe-loihi``: spikes from the engine, energies from those."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import numpy as np
 from neuroemu.emulator.delivery import SYNAPSE_CLASSES, Links, SynapseLists
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import run_ticks
+from neuroemu.emulator.traffic import Traffic
 from neuroemu.families.lifcore import dynamics
 from neuroemu.families.lifcore.core import Segments
 from neuroemu.families.lifcore.load import Loaded, assemble
+from neuroemu.families.lifcore.timing import CycleMeter, contract, energy_terms
 from neuroemu.spec import load_chip
 
 CHIP = "sanafe-loihi"
+TOLERANCE = 1e-6
+_PARTS = {"neuron": "soma", "synapse": "synapse", "network": "network"}
+"""Our groups of energies by their names for them."""
+_CLASS = {"dense": 0, "sparse": 1, "conv": 2}
 _RESETS = {"hard": dynamics.RESET_TO_VALUE, "soft": dynamics.RESET_SUBTRACT}
 
 
@@ -41,6 +47,59 @@ def differing_spikes(recorded: Mapping[str, Any]) -> tuple[int, int, str]:
         tick, neuron = wrong[0]
         detail = f"tick {tick}, neuron {neuron}: {int(fired[tick, neuron])}, recorded {int(wanted[tick, neuron])}"
     return fired.size, wrong.shape[0], detail
+
+
+def differing_energies(recorded: Mapping[str, Any]) -> tuple[int, int, str]:
+    """(energies compared, those that differ, the first difference): from the replayed spikes and the chip file's constants."""
+    network = recorded["network"]
+    number, inputs = _numbering(network["groups"])
+    chip: Any = load_chip(CHIP)
+    meter = _meter(network, number, inputs, chip)
+    given = _stimulus(network, number)
+    meter.ticks = int(network["ticks"])
+    recording = run_ticks(_program(network, number, inputs).engine(), given, meter.ticks)
+    for sources in (given.source, recording.spike_source):
+        meter.source_spikes += np.bincount(sources, minlength=meter.source_spikes.shape[0])
+    energies = chip.cost_sets["assumed"].energy
+    found = dict.fromkeys((*_PARTS.values(), "total"), 0.0)
+    for term in energy_terms(meter):
+        for part in (_PARTS[term.group], "total"):
+            found[part] += term.count * float(energies[term.constant].value)
+    wrong = [
+        f"{part} {value:.9g} J, recorded {result['energy_J'][part]:.9g}"
+        for result in recorded["results"].values()
+        for part, value in found.items()
+        if abs(value - result["energy_J"][part]) > TOLERANCE * result["energy_J"][part]
+    ]
+    return len(found) * len(recorded["results"]), len(wrong), wrong[0] if wrong else ""
+
+
+def _meter(network: Mapping[str, Any], number: Mapping[str, int], inputs: int, chip: Any) -> CycleMeter:
+    """A meter wired like the recorded placement: one packet per source, target core and spike, inputs too."""
+    groups = sorted(network["groups"], key=lambda name: number[name])
+    home = np.concatenate([np.asarray(network["groups"][name]["core"], np.int64) for name in groups])
+    kind = np.repeat(
+        [_CLASS[network["groups"][name]["synapse_hw"].split("_")[1]] for name in groups],
+        [int(network["groups"][name]["n"]) for name in groups],
+    )
+    used, position = np.unique(home, return_inverse=True)
+    edges = np.array([(number[a] + i, position[number[b] + j]) for a, i, b, j, _, _ in network["edges"]], np.int64)
+    packet, synapses = np.unique(edges.reshape(-1, 2), axis=0, return_counts=True)
+    source, core = packet.T
+    east_west, north_south = chip.structure.mesh.hops(home[source], used[core])
+    on_chip = np.arange(home.shape[0]) >= inputs
+    traffic = Traffic(
+        start=np.searchsorted(source, np.arange(home.shape[0] + 1)).astype(np.int64),
+        core=np.ascontiguousarray(core),
+        synapses=synapses.astype(np.int64),
+        synapse_class=kind[source].astype(np.int64),
+        hops_east_west=east_west,
+        hops_north_south=north_south,
+        home=position.astype(np.int64),
+        silent=~on_chip,
+    )
+    neurons = np.bincount(position[on_chip], minlength=used.shape[0]).astype(np.int64)
+    return CycleMeter(traffic, neurons, contract(chip.cycles.stated()), per_tick=False)
 
 
 def _numbering(groups: Mapping[str, Any]) -> tuple[dict[str, int], int]:
