@@ -49,20 +49,39 @@ class Block(Protocol):
     def projection(self) -> Projection: ...
     @property
     def route_source(self) -> Int64: ...
+    @property
+    def axons(self) -> int: ...
+    @property
+    def memory_bits(self) -> int: ...
 
 
-class Piece(Protocol):
-    """Neurons that stay together on a core, in their order there."""
+L = TypeVar("L", bound=Population, covariant=True)
+B = TypeVar("B", bound=Block, covariant=True)
+
+
+@dataclass(frozen=True)
+class Piece(Generic[L, B]):
+    """Neurons that stay together on a core, in their order there, and the synapses into them."""
+
+    population: L
+    neurons: Int64
+    blocks: tuple[B, ...]
 
     @property
-    def population(self) -> Population: ...
+    def size(self) -> int:
+        return int(self.neurons.shape[0])
+
     @property
-    def neurons(self) -> Int64: ...
+    def axons(self) -> int:
+        return sum(block.axons for block in self.blocks)
+
     @property
-    def blocks(self) -> Sequence[Block]: ...
+    def memory_bits(self) -> int:
+        return sum(block.memory_bits for block in self.blocks)
 
 
-P = TypeVar("P", bound=Piece)
+AnyPiece = Piece[Population, Block]
+P = TypeVar("P", bound=AnyPiece)
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,7 @@ class Placement(Generic[P]):
         return [(self.pieces[number], int(self.core_of_piece[number])) for number in order]
 
 
-def routes_of(pieces: Sequence[Piece]) -> dict[str, Int64]:
+def routes_of(pieces: Sequence[AnyPiece]) -> dict[str, Int64]:
     """Packets that a spike of each neuron sends, by population."""
     sent = {piece.population.name: np.zeros(piece.population.size, np.int64) for piece in pieces}
     for piece in pieces:
@@ -106,7 +125,7 @@ def routes_of(pieces: Sequence[Piece]) -> dict[str, Int64]:
     return sent
 
 
-def piece_traffic(pieces: Sequence[Piece], rates: Mapping[str, Int64] | None = None) -> sp.csr_array:
+def piece_traffic(pieces: Sequence[AnyPiece], rates: Mapping[str, Int64] | None = None) -> sp.csr_array:
     """Packets from piece to piece, int64 (pieces, pieces), when every neuron spikes once or as often as ``rates`` says."""
     piece_of: dict[str, Int64] = {}
     for number, piece in enumerate(pieces):
@@ -234,7 +253,7 @@ def mapping_section(placement: Placement[Any], mesh: Mesh) -> dict[str, Any]:
     packets = placement.traffic.tocoo().data.astype(np.int64)
     held: dict[int, dict[str, int]] = {int(core): {} for core in placement.cores}
     for piece, core in placement.by_core:
-        held[core][piece.population.name] = held[core].get(piece.population.name, 0) + len(piece.neurons)
+        held[core][piece.population.name] = held[core].get(piece.population.name, 0) + piece.size
     cores = zip(placement.cores.tolist(), placement.use.tolist(), strict=True)
     return {
         "partitioner": placement.partitioner,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.lifcore.image import DENSE_KIND, SHARED_KIND, SPARSE_KIND, synapse_bits
 from neuroemu.families.lifcore.lowered import LoweredPopulation, LoweredProjection
+from neuroemu.mapping import cores
 from neuroemu.mapping.partition import PARTITIONERS, Hypergraph, Limits, linear_list_cost
 from neuroemu.mapping.rows import (
     LEAST_STRUCTURE,
@@ -83,25 +84,8 @@ class SynapseBlock:
         return int(np.count_nonzero(self.list_kind == DENSE_KIND))
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(cores.Piece[LoweredPopulation, SynapseBlock]):
     """Neurons that stay together on a core, in their order there."""
-
-    population: LoweredPopulation
-    neurons: Int64
-    blocks: tuple[SynapseBlock, ...]
-
-    @property
-    def size(self) -> int:
-        return int(self.neurons.shape[0])
-
-    @property
-    def axons(self) -> int:
-        return sum(block.axons for block in self.blocks)
-
-    @property
-    def memory_bits(self) -> int:
-        return sum(block.memory_bits for block in self.blocks)
 
     @property
     def profiles(self) -> int:

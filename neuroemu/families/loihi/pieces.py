@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, SynapseFormat, list_bits, list_bits_table
 from neuroemu.families.loihi.lower import LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.mapping import cores
 from neuroemu.mapping.cores import routes_of
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 
@@ -61,25 +62,8 @@ class SynapseBlock:
         return int(self.axon_list.shape[0])
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Neurons that stay together on a core, in the order of their compartments."""
-
-    population: LoweredPopulation
-    neurons: IntArray
-    blocks: tuple[SynapseBlock, ...]
-
-    @property
-    def size(self) -> int:
-        return int(self.neurons.shape[0])
-
-    @property
-    def axons(self) -> int:
-        return sum(block.axons for block in self.blocks)
-
-    @property
-    def memory_bits(self) -> int:
-        return sum(block.memory_bits for block in self.blocks)
+class Piece(cores.Piece[LoweredPopulation, SynapseBlock]):
+    """Neurons that stay together on a core, in their order there."""
 
     @property
     def profiles(self) -> int:
