@@ -23,7 +23,7 @@ from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 IntArray = NDArray[np.int64]
 
 _INDEX_BITS = (6, 7, 8, 9, 10, 11, 12)
-_ROUNDS = 12
+_ROUNDS = 40
 MOST_REFINED_SYNAPSES = 2_000_000
 """Beyond this many listed synapses a cut is not refined: it would cost more time than it saves messages."""
 
@@ -144,7 +144,8 @@ def _tighten(pieces: Mapping[str, tuple[Piece, ...]], limits: CoreLimits, most: 
                     ),
                 )
             )
-        most[name] = max(1, min(largest - 1, largest * limits.output_axons // worst))
+        # A population that feeds itself needs more axons the finer it is cut: cut at least 3 % finer, or rounds creep.
+        most[name] = max(1, min(largest - 1 - largest // 32, largest * limits.output_axons // worst))
         dirty.add(name)
     return dirty
 
