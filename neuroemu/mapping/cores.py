@@ -49,6 +49,22 @@ class Block(Protocol):
     def projection(self) -> Projection: ...
     @property
     def route_source(self) -> Int64: ...
+
+
+class Piece(Protocol):
+    """Neurons that stay together on a core, in their order there."""
+
+    @property
+    def population(self) -> Population: ...
+    @property
+    def neurons(self) -> Int64: ...
+    @property
+    def blocks(self) -> Sequence[Block]: ...
+
+
+class ListedBlock(Block, Protocol):
+    """A block that takes input axons and synapse memory of its core."""
+
     @property
     def axons(self) -> int: ...
     @property
@@ -56,12 +72,12 @@ class Block(Protocol):
 
 
 L = TypeVar("L", bound=Population, covariant=True)
-B = TypeVar("B", bound=Block, covariant=True)
+B = TypeVar("B", bound=ListedBlock, covariant=True)
 
 
 @dataclass(frozen=True)
-class Piece(Generic[L, B]):
-    """Neurons that stay together on a core, in their order there, and the synapses into them."""
+class ListedPiece(Generic[L, B]):
+    """A piece of a chip whose cores hold synapse lists behind input axons."""
 
     population: L
     neurons: Int64
@@ -80,8 +96,7 @@ class Piece(Generic[L, B]):
         return sum(block.memory_bits for block in self.blocks)
 
 
-AnyPiece = Piece[Population, Block]
-P = TypeVar("P", bound=AnyPiece)
+P = TypeVar("P", bound=Piece)
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,7 @@ class Placement(Generic[P]):
         return [(self.pieces[number], int(self.core_of_piece[number])) for number in order]
 
 
-def routes_of(pieces: Sequence[AnyPiece]) -> dict[str, Int64]:
+def routes_of(pieces: Sequence[Piece]) -> dict[str, Int64]:
     """Packets that a spike of each neuron sends, by population."""
     sent = {piece.population.name: np.zeros(piece.population.size, np.int64) for piece in pieces}
     for piece in pieces:
@@ -125,7 +140,7 @@ def routes_of(pieces: Sequence[AnyPiece]) -> dict[str, Int64]:
     return sent
 
 
-def piece_traffic(pieces: Sequence[AnyPiece], rates: Mapping[str, Int64] | None = None) -> sp.csr_array:
+def piece_traffic(pieces: Sequence[Piece], rates: Mapping[str, Int64] | None = None) -> sp.csr_array:
     """Packets from piece to piece, int64 (pieces, pieces), when every neuron spikes once or as often as ``rates`` says."""
     piece_of: dict[str, Int64] = {}
     for number, piece in enumerate(pieces):
@@ -253,7 +268,7 @@ def mapping_section(placement: Placement[Any], mesh: Mesh) -> dict[str, Any]:
     packets = placement.traffic.tocoo().data.astype(np.int64)
     held: dict[int, dict[str, int]] = {int(core): {} for core in placement.cores}
     for piece, core in placement.by_core:
-        held[core][piece.population.name] = held[core].get(piece.population.name, 0) + piece.size
+        held[core][piece.population.name] = held[core].get(piece.population.name, 0) + len(piece.neurons)
     cores = zip(placement.cores.tolist(), placement.use.tolist(), strict=True)
     return {
         "partitioner": placement.partitioner,

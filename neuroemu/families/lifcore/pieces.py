@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.lifcore.image import DENSE_KIND, SHARED_KIND, SPARSE_KIND, synapse_bits
 from neuroemu.families.lifcore.lowered import LoweredPopulation, LoweredProjection
-from neuroemu.mapping import cores
+from neuroemu.mapping.cores import ListedPiece
 from neuroemu.mapping.partition import PARTITIONERS, Hypergraph, Limits, linear_list_cost
 from neuroemu.mapping.rows import (
     LEAST_STRUCTURE,
@@ -84,7 +84,7 @@ class SynapseBlock:
         return int(np.count_nonzero(self.list_kind == DENSE_KIND))
 
 
-class Piece(cores.Piece[LoweredPopulation, SynapseBlock]):
+class Piece(ListedPiece[LoweredPopulation, SynapseBlock]):
     """Neurons that stay together on a core, in their order there."""
 
     @property

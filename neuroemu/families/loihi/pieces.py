@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, SynapseFormat, list_bits, list_bits_table
 from neuroemu.families.loihi.lower import LoweredNetwork, LoweredPopulation, LoweredProjection
-from neuroemu.mapping import cores
-from neuroemu.mapping.cores import routes_of
+from neuroemu.mapping.cores import ListedPiece, routes_of
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 
 IntArray = NDArray[np.int64]
@@ -62,7 +61,7 @@ class SynapseBlock:
         return int(self.axon_list.shape[0])
 
 
-class Piece(cores.Piece[LoweredPopulation, SynapseBlock]):
+class Piece(ListedPiece[LoweredPopulation, SynapseBlock]):
     """Neurons that stay together on a core, in their order there."""
 
     @property
