@@ -39,6 +39,16 @@ def _low_word_in_kernels(value):  # type: ignore[no-untyped-def]  # Numba compar
     return lambda value: np.int32(value)
 
 
+def whole(value: Any) -> Any:
+    """The integer in 64 bits or more."""
+    return int(value)
+
+
+@overload(whole, jit_options={"forceinline": True})
+def _whole_in_kernels(value):  # type: ignore[no-untyped-def]
+    return lambda value: np.int64(value)
+
+
 def narrow(rule: Callable[..., Any]) -> Callable[..., Any]:
     """The 32-bit version of a rule, for kernels; rules that it calls are narrowed too."""
     if rule not in _NARROWED:
@@ -54,7 +64,7 @@ def narrow(rule: Callable[..., Any]) -> Callable[..., Any]:
         }
         tree = ast.fix_missing_locations(_CutToLowWords().visit(tree))
         known = rule.__globals__
-        scope = dict(known) | {"low_word": low_word}
+        scope = dict(known) | {"low_word": low_word, "whole": whole}
         scope |= {name: narrow(known[name]) for name in names if known[name] in arith.RULES}
         module = compile(tree, inspect.getsourcefile(rule) or "<rule>", "exec")
         (code,) = (constant for constant in module.co_consts if isinstance(constant, CodeType))
@@ -71,7 +81,10 @@ class _CutToLowWords(ast.NodeTransformer):
         )
         if product:
             assert isinstance(node.left, ast.BinOp)
-            node.left.left, node.left.right = self.visit(node.left.left), self.visit(node.left.right)
+            node.left.left, node.left.right = (
+                _call("whole", self.visit(node.left.left)),
+                _call("whole", self.visit(node.left.right)),
+            )
             node.right = self.visit(node.right)
         else:
             self.generic_visit(node)
@@ -87,7 +100,11 @@ class _CutToLowWords(ast.NodeTransformer):
 
 
 def _low(node: ast.expr) -> ast.AST:
-    return ast.Call(ast.Name("low_word", ast.Load()), [node], [])
+    return _call("low_word", node)
+
+
+def _call(name: str, argument: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 
 @njit

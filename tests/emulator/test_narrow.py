@@ -15,8 +15,6 @@ from neuroemu.emulator.narrow import low_word, narrow, within
 from neuroemu.families.lifcore import core, dynamics
 from neuroemu.families.loihi import dynamics as loihi
 
-pytestmark = pytest.mark.interpreted
-
 _narrow_tick = narrow(dynamics.tick)
 
 
