@@ -316,7 +316,8 @@ class _Reader:
         if index.size and not (
             int(index.min()) >= 0 and int(index.max()) < size and np.unique(index).size == index.size
         ):
-            self.wrong("NE1073", f"dendrites must be distinct numbers of 0..{size - 1}", place)
+            message = f"dendrites must be distinct numbers of 0..{size - 1}: a neuron has one target, relay neurons copy its spikes"
+            self.wrong("NE1073", message, place)
         known = set(numbers.values()) | {0}
         if unknown := sorted(set(columns[1].tolist()) - known):
             self.wrong("NE1072", f"there is no neuron type {unknown[0]}", place)

@@ -187,17 +187,6 @@ class _Layer:
                     ("read out with an integrator", "give the population a threshold"),
                 )
             return
-        if np.any((neuron.threshold < 0) & ~self.forgets):
-            lowest = float(neuron.threshold.min())
-            self._refuse(
-                "NE3608", f"has a threshold of {lowest:g}; thresholds are 0 or more", ("use thresholds above 0",)
-            )
-        if neuron.min_v is not None and neuron.min_v > 0:
-            self._refuse(
-                "NE3608",
-                f"keeps the membrane above {neuron.min_v:g}; the core's lower bound is 0 or below",
-                ("use a lower bound of 0 or below",),
-            )
         if neuron.reset_delay or neuron.reset == "subtract_snntorch":
             self._replace("NE3604", "resets by a rule of its framework; the core resets in the tick of the spike, once")
         if neuron.refractory_ticks:
@@ -429,7 +418,7 @@ class _Layer:
         if rms > LARGE_ERROR:
             fan_in = int(np.diff(self.weight.indptr).max(initial=0))
             yield Finding(
-                "NE3609",
+                "NE3608",
                 f"weights are off by {rms:.1%} of the largest on average: {fan_in} inputs leave "
                 f"{self.room.axons // max(fan_in, 1)} axons for each",
                 f"population {self.name}",

@@ -198,6 +198,7 @@ class _Wiring:
         for population in self.lowered.populations:
             if population.name in self.reached:
                 self._connect(population)
+                self._say_relays(population.name)
         for piece, senders in zip(self.pieces, self._senders, strict=True):
             if (size := self._relays_of.get(piece.population.name)) is not None:
                 piece.population = PiecePopulation(piece.population.name, (size,), size, 0, True)
@@ -254,7 +255,7 @@ class _Wiring:
             count = int(wrong.sum()) + int(always.sum() if offset > 1 else 0)
             self.findings.append(
                 Finding(
-                    "NE3610",
+                    "NE3609",
                     f"the bias of {count} neurons makes them fire before step 0 of their layer, which is tick {offset}",
                     f"population {population.name}",
                     ("use a bias below the threshold",),
@@ -287,6 +288,18 @@ class _Wiring:
         while signals:
             elapsed += 1
             signals = self._split(population.name, signals, ends, ticks - elapsed)
+
+    def _say_relays(self, name: str) -> None:
+        relays, levels = self._relays_of.get(f"{name}:splitter", 0), self.ways[name].levels
+        if relays:
+            tick = "tick" if levels == 1 else "ticks"
+            most = int(self.ways[name].per_neuron.max())
+            message = (
+                f"its neurons reach up to {most} axons each; {relays:,} relay neurons copy their spikes, which arrive {levels} "
+                f"{tick} later; all other ways to the same targets wait as long"
+            )
+            fixes = ("make its targets smaller or fewer, so that copies of the neurons fit beside them",)
+            self.findings.append(Finding("NE3610", message, f"population {name}", fixes, "note"))
 
     def _split(
         self, name: str, signals: Sequence[tuple[int, int, Int64]], ends: Endpoints, ticks: Int64

@@ -160,9 +160,26 @@ def _target_cores(image: Any) -> Any:
 
 def test_feedback_that_needs_relays_arrives_late_and_says_so() -> None:
     found = deploy(recurrent(100), CHIP).compiled.findings
-    assert [finding.code for finding in found] == ["NE3605"]
+    assert [finding.code for finding in found] == ["NE3605", "NE3610"]
     assert "1 tick later" in found[0].message
+    assert found[1].severity == "note"
     assert deploy(recurrent(24), CHIP).compiled.findings == ()
+
+
+def test_a_bias_above_the_threshold_before_a_layer_starts_is_said() -> None:
+    always = neuron(0.5, membrane_decay=np.zeros(1), leak_input=np.ones(1))
+    builder = NetworkBuilder("early", dt_s=1e-3).input("in", (2,))
+    for name in ("a", "b", "c"):
+        builder.population(name, (2,), always)
+    builder.population("out", (2,), neuron(4.0))
+    for source, target in (("in", "a"), ("a", "b"), ("b", "c"), ("c", "out")):
+        builder.dense(source, target, np.eye(2))
+    deployment = deploy(builder.output("out").build(), CHIP)
+    (finding,) = deployment.compiled.findings
+    assert finding.code == "NE3609"
+    assert "the bias of 2 neurons makes them fire before step 0 of their layer, which is tick 2" in finding.message
+    document = deployment.run({"in": np.zeros((1, 8, 2), np.uint8)}).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]][:3] == [0, 0, 0]
 
 
 def delayed(ticks: int) -> Network:
