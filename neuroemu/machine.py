@@ -167,11 +167,17 @@ class Run:
 
 
 class Machine:
-    """A chip with a program in it."""
+    """A chip with a program in it.
 
-    def __init__(self, program: Program, file: str | None = None):
+    Args:
+        file: name of the file that the program came from.
+        mapping: the mapping section of its reports, where it is known; a program file does not hold it.
+    """
+
+    def __init__(self, program: Program, file: str | None = None, mapping: Mapping[str, Any] | None = None):
         self.program = program
         self.file = file
+        self.mapping = mapping
         self.family: Family = load_family(str(program.manifest.get("family", "")))
 
     @classmethod
@@ -181,7 +187,8 @@ class Machine:
 
     def with_seed(self, seed: int) -> Machine:
         """The same program with another seed of the chip's noise."""
-        return Machine(Program({**self.program.manifest, "seed": seed}, self.program.sections), self.file)
+        program = Program({**self.program.manifest, "seed": seed}, self.program.sections)
+        return Machine(program, self.file, self.mapping)
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -276,7 +283,7 @@ class Machine:
         return build_report(
             chip=self.chip,
             network=symbols_section(booted, "program", self.file),
-            mapping=None,
+            mapping=self.mapping,
             rounding=None,
             findings=(),
         )
@@ -286,7 +293,7 @@ class Machine:
         return build_report(
             chip=self.chip,
             network=symbols_section(run.booted, "program", self.file),
-            mapping=None,
+            mapping=self.mapping,
             rounding=None,
             findings=(),
             run=run,

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from neuroemu.errors import Finding
+
 Group = Literal["static", "neuron", "synapse", "network", "reset", "host", "io"]
 ON_CHIP: tuple[Group, ...] = ("static", "neuron", "synapse", "network", "reset")
 """Groups that make up the chip's energy; host and I/O are reported beside it."""
@@ -108,13 +110,15 @@ class SetReport:
 class CostReport:
     """Counters of a run and its estimates under every cost set of the chip; ``sets[0]`` is the default.
 
-    ``network`` is what the wires carried: messages, hops, max_link_load, diameter_hops and the rows of ``links``.
+    ``network`` is what the wires carried: messages, hops, max_link_load, diameter_hops and the rows of ``links``;
+    ``findings`` what the run showed and the user should know.
     """
 
     counters: Mapping[str, int]
     core_activity: Mapping[int, Mapping[str, int]]
     sets: tuple[SetReport, ...]
     network: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band: Band) -> tuple[EnergyLine, ...]:

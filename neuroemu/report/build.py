@@ -164,7 +164,7 @@ def _run_findings(run: Run) -> tuple[Finding, ...]:
                 severity="warning",
             )
         )
-    return tuple(findings)
+    return (*findings, *run.costs.findings)
 
 
 def _run_section(run: Run) -> dict[str, Any]:

@@ -243,6 +243,13 @@ class Power(Quantity[float]):
     example = "104.4 mW"
 
 
+class Voltage(Quantity[float]):
+    """Volts."""
+
+    si_unit = "V"
+    example = "0.80 V"
+
+
 class SpikeRate(Quantity[float]):
     """Spikes per second."""
 

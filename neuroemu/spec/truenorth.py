@@ -13,11 +13,11 @@ from neuroemu.spec.facts import (
     Energy,
     Fact,
     Flag,
-    Measurement,
     Power,
     Problem,
     Section,
     Time,
+    Voltage,
     not_positive,
     passed,
 )
@@ -134,13 +134,25 @@ class TrueNorthTiming(Section):
     """The tick, and how much a core has been shown to do in one."""
 
     tick: Time
+    reference_tick: Time
+    """Tick of the published powers and throughput."""
     fastest_tick: Time
     core_load_shown: Count
-    """Synaptic events of one core in one tick at the highest published throughput."""
+    """Synaptic events of one core in one reference tick at the highest published throughput."""
+
+    @property
+    def ticks_per_reference(self) -> float:
+        """How many of the chip's ticks pass in one reference tick."""
+        return self.reference_tick.value / self.tick.value
+
+    @property
+    def core_load_limit(self) -> int:
+        """Synaptic events of one core in one tick that have been shown to fit, at the same events per second."""
+        return int(self.core_load_shown.value / self.ticks_per_reference + 1e-9)
 
     @model_validator(mode="after")
     def _time_passes(self) -> Self:
-        stopped = [name for name in ("tick", "fastest_tick") if getattr(self, name).value <= 0]
+        stopped = [name for name in ("tick", "reference_tick", "fastest_tick") if getattr(self, name).value <= 0]
         return passed(self, [Problem((name,), "NE2025", f"{name} must be above 0 s") for name in stopped])
 
 
@@ -154,14 +166,54 @@ class TrueNorthEnergy(Costs):
     neuron_update: Energy | None = None
 
 
+class VoltageScaling(Section):
+    """Powers of the supply voltage that static power and energies per event follow, and where that has been compared."""
+
+    static_exponent: Count
+    dynamic_exponent: Count
+    lowest: Voltage
+    highest: Voltage
+
+
 class TrueNorthCostSet(Section):
-    """Energies of one origin; ``static`` is the power of one chip in which nothing spikes."""
+    """Energies of one origin; ``static`` is the power of one chip in which nothing spikes.
+
+    The constants hold at ``voltage``. With a ``supply`` the chip runs at that voltage instead, by the rules of ``scaling``.
+    """
 
     title: str
     note: str = ""
-    voltage: Measurement | None = None
+    voltage: Voltage | None = None
+    supply: Voltage | None = None
+    scaling: VoltageScaling | None = None
     static: Power | None = None
     energy: TrueNorthEnergy
+
+    @model_validator(mode="after")
+    def _supply_can_be_scaled_to(self) -> Self:
+        if self.supply is None:
+            return self
+        if self.voltage is None or self.scaling is None:
+            message = "a supply needs the voltage of the constants and a scaling"
+            return passed(self, [Problem(("supply",), "NE2033", message)])
+        low, high, supply = self.scaling.lowest.value, self.scaling.highest.value, self.supply.value
+        message = f"{supply:g} V is outside {low:g} .. {high:g} V, where powers have been published"
+        beyond = not low <= supply <= high or self.voltage.value <= 0
+        return passed(self, [Problem(("supply",), "NE2037", message)] if beyond else [])
+
+    @property
+    def static_factor(self) -> float:
+        """Static power at the supply over static power at the voltage of the constants."""
+        return 1.0 if self.scaling is None else self._relative**self.scaling.static_exponent.value
+
+    @property
+    def dynamic_factor(self) -> float:
+        """Energy of an on-chip event at the supply over that at the voltage of the constants."""
+        return 1.0 if self.scaling is None else self._relative**self.scaling.dynamic_exponent.value
+
+    @property
+    def _relative(self) -> float:
+        return 1.0 if self.supply is None or self.voltage is None else self.supply.value / self.voltage.value
 
 
 class TrueNorthChip(ChipSpec):

@@ -47,6 +47,19 @@ def test_the_model_computes_what_was_recorded(deployed: tuple[Path, Answer], fil
     assert [cost["name"] for cost in report["cost"]["sets"]] == ["static_marginal", "amortised_26pj"]
 
 
+def test_the_report_tells_where_the_model_lies(deployed: tuple[Path, Answer], files: tuple[Path, Path, Any]) -> None:
+    report = json.loads((deployed[0] / "report.json").read_text())
+    mapping = report["mapping"]
+    assert mapping["cores_used"] == len(mapping["cores"]) and mapping["mesh"]["columns"] == 64
+    assert mapping["limits"] == {"axons": 256, "neurons": 256, "synapses": 65536}
+    for core in mapping["cores"]:
+        held = sum(population["neurons"] for population in core["populations"])
+        assert core["use"]["neurons"] == held and 0 < core["use"]["axons"] <= 256
+        assert core["activity"]["synaptic_events"] <= core["use"]["synapses"] * report["run"]["total_ticks"]
+    assert sum(core["activity"]["spikes"] for core in mapping["cores"]) == files[2]["spikes"].shape[0]
+    assert mapping["messages"] is not None and "Not mapped" not in deployed[1].out
+
+
 def test_everything_is_written(deployed: tuple[Path, Answer]) -> None:
     out, _ = deployed
     names = sorted(path.name for path in out.iterdir())
@@ -66,8 +79,8 @@ def test_the_program_runs_again_without_the_model(deployed: tuple[Path, Answer],
 
 
 def test_without_input_the_model_is_checked_and_written(files: tuple[Path, Path, Any], tmp_path: Path) -> None:
-    answer = neuroemu("deploy", files[0], "--chip", "truenorth", "-o", tmp_path / "out", "-q")
-    assert answer.exit_code == 0
+    answer = neuroemu("deploy", files[0], "--chip", "truenorth", "-o", tmp_path / "out")
+    assert answer.exit_code == 0 and "Fits" in answer.out and "Not mapped" not in answer.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["program.nemu", "report.html", "report.json"]
 
 

@@ -38,7 +38,7 @@ def boot_image(image: ProgramImage, threads: int = 1) -> TrueNorthBooted:
     routes = routes_of(image, chip, mesh)
     return TrueNorthBooted(
         engine=TrueNorthEngine(compiled, threads),
-        meter=CrossbarMeter(routes, compiled.inputs, compiled.cores, int(chip.timing.core_load_shown.value)),
+        meter=CrossbarMeter(routes, compiled.inputs, compiled.cores, chip.timing.core_load_limit),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
         neurons_of=image.symbols.engine_neurons(image.cores.number.tolist(), np.full(compiled.cores, SIZE)),

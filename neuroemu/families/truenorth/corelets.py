@@ -16,12 +16,9 @@ from neuroemu.families.truenorth.image import (
     ProgramImage,
     build_cores,
     limits_of,
-    pack,
 )
 from neuroemu.formats.ibm_cpe import CONNECTOR, CpeModel, CpeSpikes
-from neuroemu.image.container import Program
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
-from neuroemu.spec import ChipSpec
 
 Int64 = NDArray[np.int64]
 
@@ -32,17 +29,14 @@ AFTER_LAST_SPIKE = 16
 """Ticks run after the last input by default: longer than any delay."""
 
 
-def program_from_model(model: CpeModel, chip: ChipSpec) -> Program:
-    """The program of a model; core ids are placed on the mesh row by row.
+def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
+    """The image of a model: cores, a port with every axon, a population per output connector and one of the rest.
+
+    Core ids are placed on the mesh row by row.
 
     Raises:
         DoesNotFit: NE5603 with every limit of the chip that the model breaks.
     """
-    return pack(image_of_model(model, chip))
-
-
-def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
-    """The image of a model: cores, a port with every axon, a population per output connector and one of the rest."""
     mesh = chip.structure.mesh
     if model.cores and max(core.id for core in model.cores) >= mesh.slots:
         highest = max(core.id for core in model.cores)

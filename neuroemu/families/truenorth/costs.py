@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,15 @@ from neuroemu.cost.estimate import (
     dynamic_lines,
     on_chip_total,
 )
+from neuroemu.errors import Finding
 from neuroemu.families.truenorth.boot import TrueNorthBooted
 from neuroemu.families.truenorth.core import SIZE
 from neuroemu.families.truenorth.timing import CrossbarMeter, energy_terms
+
+LISTED = 10
+"""Core ticks beyond the shown load that are named one by one."""
+OWN_SUPPLY = ("chip_crossing",)
+"""Energies of the pads, which have a supply of their own."""
 
 
 def cost_report(booted: TrueNorthBooted, samples: int) -> CostReport:
@@ -35,6 +42,7 @@ def cost_report(booted: TrueNorthBooted, samples: int) -> CostReport:
         },
         sets=tuple(_set_report(name, booted, meter, samples) for name in chip.cost_sets),
         network=_network(meter, booted),
+        findings=(*_tick_findings(chip.timing), *_load_findings(booted, meter)),
     )
 
 
@@ -46,14 +54,13 @@ def _set_report(name: str, booted: TrueNorthBooted, meter: CrossbarMeter, sample
     energies = cost_set.energy.stated()
     band = _band(chip, name)
     lines = (
-        _static(cost_set, duration, band, chip.structure.chips),
-        *dynamic_lines(energy_terms(meter, energies), energies, band),
+        _static(chip, cost_set, duration, band),
+        *(_at_supply(line, cost_set) for line in dynamic_lines(energy_terms(meter, energies), energies, band)),
         EnergyLine("state reset between samples", "reset", None, None, None, f"{samples} resets, cost not published"),
     )
     constants = {f"energy.{key}": quantity for key, quantity in energies.items()}
-    constants |= {f"timing.{key}": getattr(chip.timing, key) for key in ("tick", "core_load_shown")}
-    if cost_set.static is not None:
-        constants["static"] = cost_set.static
+    constants |= {f"timing.{key}": getattr(chip.timing, key) for key in ("tick", "reference_tick", "core_load_shown")}
+    constants |= {key: fact for key in ("static", "voltage", "supply") if (fact := getattr(cost_set, key)) is not None}
     return SetReport(
         name=name,
         title=cost_set.title,
@@ -70,13 +77,81 @@ def _set_report(name: str, booted: TrueNorthBooted, meter: CrossbarMeter, sample
     )
 
 
-def _static(cost_set: Any, duration: Estimate, band: Band, chips: int) -> EnergyLine:
+def _static(chip: Any, cost_set: Any, duration: Estimate, band: Band) -> EnergyLine:
+    """Static power contains the scan of all neurons in every tick, and which part of it that is has not been published.
+
+    The estimate takes it as independent of the tick; where the tick is not that of the published powers, the band reaches to the
+    power that would be drawn if all of it were the scan.
+    """
     if cost_set.static is None:
         return EnergyLine("static", "static", None, None, None, "contained in the energy per synaptic event")
-    power = float(cost_set.static.value) * chips
-    energy = power * duration.value
-    formula = f"{chips} x {float(cost_set.static.value) * 1e3:g} mW x {duration.value * 1e3:.4g} ms"
-    return EnergyLine("static", "static", energy, energy * band.low, energy * band.high, formula, ("static",))
+    chips, power = chip.structure.chips, float(cost_set.static.value)
+    energy = power * chips * cost_set.static_factor * duration.value
+    scan, constants = chip.timing.ticks_per_reference, ("static",)
+    line = EnergyLine(
+        name="static",
+        group="static",
+        value_j=energy,
+        low_j=energy * band.low * min(scan, 1.0),
+        high_j=energy * band.high * max(scan, 1.0),
+        formula=f"{chips} x {power * 1e3:g} mW x {duration.value * 1e3:.4g} ms",
+        constants=constants if scan == 1.0 else (*constants, "timing.tick", "timing.reference_tick"),
+    )
+    return _said_of_supply(line, cost_set, cost_set.static_factor, "static")
+
+
+def _at_supply(line: EnergyLine, cost_set: Any) -> EnergyLine:
+    """A line of on-chip events at the supply voltage; the pads have their own."""
+    factor = cost_set.dynamic_factor
+    if factor == 1.0 or line.constants[0] in OWN_SUPPLY:
+        return line
+    value, low, high = ((amount or 0.0) * factor for amount in (line.value_j, line.low_j, line.high_j))
+    scaled = replace(line, value_j=value, low_j=low, high_j=high)
+    return _said_of_supply(scaled, cost_set, factor, "dynamic")
+
+
+def _said_of_supply(line: EnergyLine, cost_set: Any, factor: float, part: str) -> EnergyLine:
+    if factor == 1.0:
+        return line
+    exponent = getattr(cost_set.scaling, f"{part}_exponent").value
+    formula = f"{line.formula} x ({cost_set.supply.value:g} V / {cost_set.voltage.value:g} V)^{exponent}"
+    return replace(line, formula=formula, constants=(*line.constants, "supply", "voltage"))
+
+
+def _tick_findings(timing: Any) -> tuple[Finding, ...]:
+    if timing.tick.value >= timing.fastest_tick.value:
+        return ()
+    message = (
+        f"the tick of {timing.tick.people()} is shorter than {timing.fastest_tick.people()}, the shortest published"
+    )
+    return (Finding("NE3691", message, "timing.tick", ("choose a longer tick in the chip file",), "warning"),)
+
+
+def _load_findings(booted: TrueNorthBooted, meter: CrossbarMeter) -> tuple[Finding, ...]:
+    """Ticks that a core may not finish in real time: how many there were in all, then the first of them."""
+    total = int(meter.cores_over_load.sum())
+    if not total:
+        return ()
+    rows = meter.first_over[: min(LISTED, total)].tolist()
+    ticks, tick_s = int((meter.cores_over_load > 0).sum()), booted.chip.timing.tick.people()
+    limit = f"{meter.core_load_limit:,} synaptic events, the most that a core is shown to serve in {tick_s}"
+    named = "named below" if total == len(rows) else f"the first {len(rows)} are named below"
+    fixes = ("spread the neurons of these cores over more cores", "choose a longer tick in the chip file")
+    exceeding = "core tick exceeds" if total == 1 else "core ticks exceed"
+    message = f"in {ticks:,} of {meter.ticks:,} ticks, {total:,} {exceeding} {limit}; {named}"
+    return (
+        Finding("NE3690", message, "", fixes, "warning"),
+        *(
+            Finding(
+                "NE3690",
+                f"{events:,} synaptic events, {events - meter.core_load_limit:,} too many",
+                f"core {booted.core_numbers[core]}, tick {tick}",
+                (),
+                "warning",
+            )
+            for tick, core, events in rows
+        ),
+    )
 
 
 def _band(chip: Any, name: str) -> Band:
@@ -98,8 +173,9 @@ def _time_lines(booted: TrueNorthBooted, meter: CrossbarMeter, tick_s: float) ->
         shown = f"{int(meter.most_events[tick]):,} synaptic events on core {core} in tick {tick}"
         over = int(meter.cores_over_load.sum())
         verdict = f"; {over:,} core ticks exceed what is shown to fit {tick_s * 1e3:g} ms" if over else ""
-        limit = f", {meter.core_load_shown:,} are shown to fit"
-        lines.append(TimeLine("busiest core", None, shown + limit + verdict, ("timing.core_load_shown",)))
+        limit = f", {meter.core_load_limit:,} are shown to fit"
+        used = ("timing.core_load_shown", "timing.tick", "timing.reference_tick")
+        lines.append(TimeLine("busiest core", None, shown + limit + verdict, used))
     return tuple(lines)
 
 

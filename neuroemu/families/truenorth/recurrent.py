@@ -2,10 +2,12 @@
 
 Every neuron has as many synapses as asked for, half of them excitatory, half inhibitory, drives itself by its leak with a linear
 reset, and sends to an axon of its own on a core anywhere. Synaptic input averages to zero, so the mean rate is leak over threshold.
+At 0 Hz there is no leak: nothing ever happens.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,21 +18,25 @@ from neuroemu.image.symbols import Symbols
 LEAK = 200
 WEIGHT = 40
 _CORES_AT_ONCE = 64
+_PATTERNS = 8192
 
 
-def recurrent_image(chip: Any, rate_hz: float, synapses: int = 128, seed: int = 0) -> ProgramImage:
+def recurrent_image(
+    chip: Any, rate_hz: float, synapses: int = 128, seed: int = 0, cores: int | None = None
+) -> ProgramImage:
     """A program on all cores of ``chip`` without inputs.
 
     Args:
         rate_hz: mean rate at the chip's nominal tick.
         synapses: of every neuron, even, at most 256.
+        cores: use this many cores only, the first ones.
     """
     rng = np.random.default_rng(seed)
-    cores = int(chip.structure.cores.value)
+    most = int(chip.structure.cores.value)
+    cores = most if cores is None else cores
     columns = chip.structure.mesh.columns
-    alpha = round(LEAK / (rate_hz * float(chip.timing.tick.value)))
-    if synapses % 2 or not 0 < synapses <= SIZE or not 0 < alpha <= limits_of(chip)["alpha"][1]:
-        raise ValueError(f"{synapses} synapses at {rate_hz} Hz are not possible")
+    if synapses % 2 or not 0 < synapses <= SIZE or not 0 < cores <= most:
+        raise ValueError(f"{synapses} synapses on {cores} cores are not possible")
     number = np.arange(cores, dtype=np.int64)
     shape = (cores, SIZE)
     target, axon = np.divmod(rng.permutation(cores * SIZE).reshape(shape), SIZE)
@@ -45,11 +51,11 @@ def recurrent_image(chip: Any, rate_hz: float, synapses: int = 128, seed: int = 
         crossbar=_crossbar(rng, cores, synapses // 2),
         weight=weight,
         stochastic=np.zeros((*shape, 4), np.uint8),
-        potential=rng.integers(0, alpha, shape, np.int32),
-        leak=np.full(shape, LEAK, np.int16),
+        potential=np.zeros(shape, np.int32),
+        leak=np.zeros(shape, np.int16),
         stochastic_leak=flags,
         reversal=flags,
-        alpha=np.full(shape, alpha, np.int32),
+        alpha=np.full(shape, limits_of(chip)["alpha"][1], np.int32),
         beta=np.full(shape, limits_of(chip)["beta"][1], np.int32),
         mask_bits=flags,
         gamma=np.ones(shape, np.uint8),
@@ -61,7 +67,7 @@ def recurrent_image(chip: Any, rate_hz: float, synapses: int = 128, seed: int = 
         delay=rng.integers(1, 16, shape, np.uint8),
     )
     none = np.zeros(0, np.int64)
-    return ProgramImage(
+    silent = ProgramImage(
         chip=chip.to_dict(),
         symbols=Symbols(inputs=(), populations=(), outputs=(), dialect=""),
         cores=image_cores,
@@ -71,17 +77,33 @@ def recurrent_image(chip: Any, rate_hz: float, synapses: int = 128, seed: int = 
         host_delay=none,
         seed=seed,
     )
+    return at_rate(silent, chip, rate_hz)
+
+
+def at_rate(image: ProgramImage, chip: Any, rate_hz: float) -> ProgramImage:
+    """The same wiring driven to another mean rate."""
+    shape = image.cores.alpha.shape
+    highest = limits_of(chip)["alpha"][1]
+    alpha = highest if rate_hz == 0 else round(LEAK / (rate_hz * float(chip.timing.tick.value)))
+    if not 0 < alpha <= highest:
+        raise ValueError(f"{rate_hz} Hz are not possible")
+    potential = np.random.default_rng(image.seed).integers(0, alpha, shape, np.int32)
+    cores = replace(
+        image.cores,
+        potential=potential if rate_hz else np.zeros(shape, np.int32),
+        leak=np.full(shape, LEAK if rate_hz else 0, np.int16),
+        alpha=np.full(shape, alpha, np.int32),
+    )
+    return replace(image, cores=cores)
 
 
 def _crossbar(rng: np.random.Generator, cores: int, of_each_type: int) -> Any:
-    """Rows of axons; every neuron meets ``of_each_type`` even and as many odd axons."""
+    """Rows of axons; every neuron meets ``of_each_type`` even and as many odd axons, by two of ``_PATTERNS`` random choices."""
+    patterns = rng.permuted(np.broadcast_to(np.arange(SIZE // 2) < of_each_type, (_PATTERNS, SIZE // 2)), axis=1)
     crossbar = np.empty((cores, SIZE, SIZE // 8), np.uint8)
     for first in range(0, cores, _CORES_AT_ONCE):
         count = min(_CORES_AT_ONCE, cores - first)
-        drawn = rng.random((count, SIZE, 2, SIZE // 2), np.float32)
-        order = np.argsort(drawn, axis=-1)
-        chosen = np.zeros(drawn.shape, np.bool_)
-        np.put_along_axis(chosen, order[..., :of_each_type], True, axis=-1)
+        chosen = patterns[rng.integers(0, _PATTERNS, (count, SIZE, 2))]
         by_axon = chosen.swapaxes(-1, -2).reshape(count, SIZE, SIZE).swapaxes(1, 2)
         crossbar[first : first + count] = np.packbits(np.ascontiguousarray(by_axon), axis=-1)
     return crossbar

@@ -25,17 +25,26 @@ class Routes(NamedTuple):
     crossings: Int64  # borders between chips on the way
 
 
+MOST_LISTED = 20
+"""Core ticks beyond the shown load that are kept one by one; all are counted."""
+
+
 class CrossbarMeter:
     """Counts a run's events chunk by chunk; a spike is booked in the tick in which it is sent.
 
     Args:
         inputs: number of host sources; spikes of neurons are numbered after them.
-        core_load_shown: synaptic events of a core in a tick that silicon has been shown to serve in real time.
+        core_load_limit: synaptic events of a core in a tick that silicon has been shown to serve in real time.
+
+    Attributes:
+        first_over: (MOST_LISTED, 3) tick, position of the core and its events where a core went beyond that limit first, by
+            tick and core; -1 in rows that are free.
     """
 
-    def __init__(self, routes: Routes, inputs: int, cores: int, core_load_shown: int):
+    def __init__(self, routes: Routes, inputs: int, cores: int, core_load_limit: int):
         self.routes, self.inputs, self.cores = routes, inputs, cores
-        self.core_load_shown = core_load_shown
+        self.core_load_limit = core_load_limit
+        self.first_over = np.full((MOST_LISTED, 3), -1, np.int64)
         self.ticks = self.input_spikes = 0
         self.neuron_spikes = np.zeros(SIZE * cores, np.int64)
         self.active, self.left_range, self.merged, self.axon_events, self.synaptic_events = np.zeros(
@@ -63,13 +72,22 @@ class CrossbarMeter:
         self._events_per_tick.append(chunk.synaptic_events.sum(axis=1, dtype=np.int64))
         self._most_events.append(chunk.synaptic_events[np.arange(busiest.shape[0]), busiest].astype(np.int64))
         self._busiest.append(busiest.astype(np.int64))
-        self._over.append((chunk.synaptic_events > self.core_load_shown).sum(axis=1, dtype=np.int64))
+        over = chunk.synaptic_events > self.core_load_limit
+        self._over.append(over.sum(axis=1, dtype=np.int64))
+        if self._over[-1].any():
+            self._list(over, chunk)
+
+    def _list(self, over: NDArray[np.bool_], chunk: CrossbarChunk) -> None:
+        free = np.flatnonzero(self.first_over[:, 0] < 0)
+        tick, core = (places[: free.shape[0]] for places in np.nonzero(over))
+        rows = np.stack([chunk.first_tick + tick, core, chunk.synaptic_events[tick, core]], axis=1)
+        self.first_over[free[: rows.shape[0]]] = rows
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copies of all counters and of the load of every tick."""
         counted = (TICKS, "input_spikes", "neuron_spikes", "active", "left_range", "merged", "axon_events")
         return {
-            **{name: np.array(getattr(self, name), np.int64) for name in (*counted, "synaptic_events")},
+            **{name: np.array(getattr(self, name), np.int64) for name in (*counted, "synaptic_events", "first_over")},
             PER_TICK + "synaptic_events": self.events_per_tick,
             PER_TICK + "most_events": self.most_events,
             PER_TICK + "busiest_core": self.busiest_core,

@@ -15,11 +15,11 @@ from neuroemu.families.truenorth.corelets import (
     image_of_model,
     inputs_of_spikes,
     output_spikes,
-    program_from_model,
 )
-from neuroemu.families.truenorth.image import SIZE
+from neuroemu.families.truenorth.image import SIZE, pack
 from neuroemu.formats.ibm_cpe import DEFAULTS, CpeCore, CpeModel, CpeSpikes, parse_model
 from neuroemu.formats.samples import read_npz
+from neuroemu.image.container import Program
 from neuroemu.machine import Machine
 from neuroemu.spec import load_chip
 
@@ -32,6 +32,10 @@ CHIP: Any = load_chip("truenorth")
 def recorded(name: str) -> tuple[CpeModel, Any]:
     text = gzip.decompress((GOLDEN / f"{name}.model.json.gz").read_bytes()).decode()
     return parse_model(text, name), read_npz(GOLDEN / f"{name}.npz")
+
+
+def program_of(model: CpeModel, chip: Any) -> Program:
+    return pack(image_of_model(model, chip))
 
 
 def small_model(types: dict[str, int] | None = None, **changes: Any) -> CpeModel:
@@ -53,7 +57,7 @@ def test_a_model_and_a_spike_file_give_the_recorded_output_spikes(name: str) -> 
     ticks = data["synaptic_events"].shape[0]
     spikes = CpeSpikes(rows[:, 0] - 1, rows[:, 1], rows[:, 3]) if rows[:, 0].min() else None
     spikes = spikes or CpeSpikes(rows[:, 0], rows[:, 1], rows[:, 3], delay=0)
-    run = Machine(program_from_model(model, CHIP)).run(inputs_of_spikes(spikes, model, ticks))
+    run = Machine(program_of(model, CHIP)).run(inputs_of_spikes(spikes, model, ticks))
     written = output_spikes(model, {symbol.name: run.events(symbol.name)[1:] for symbol in run.populations})
     wanted = [
         (int(tick), -32 - int(pin) // SIZE, int(pin) % SIZE)
@@ -101,7 +105,7 @@ def test_the_reset_value_is_written_as_a_power_of_two_less_one() -> None:
 )
 def test_what_the_chip_cannot_hold_is_refused_by_name(types: dict[str, int], changes: Any, told: str) -> None:
     with pytest.raises(DoesNotFit) as caught:
-        program_from_model(small_model(types, **changes), CHIP)
+        program_of(small_model(types, **changes), CHIP)
     assert any(finding.code == "NE5603" and told in str(finding) for finding in caught.value.findings)
 
 
@@ -109,7 +113,7 @@ def test_a_model_for_larger_cores_is_refused() -> None:
     model = small_model()
     wide = replace(model.cores[0], synapses=np.full((4, 33), 255, np.uint8))
     with pytest.raises(DoesNotFit, match="257 neurons"):
-        program_from_model(replace(model, size=257, cores=(wide,)), CHIP)
+        program_of(replace(model, size=257, cores=(wide,)), CHIP)
 
 
 def test_the_257th_core_of_a_small_chip_is_refused_and_fits_when_chips_are_tiled() -> None:
@@ -120,9 +124,9 @@ def test_the_257th_core_of_a_small_chip_is_refused_and_fits_when_chips_are_tiled
     model = small_model()
     far = replace(model, cores=(model.cores[0], replace(model.cores[0], id=2, core=np.array([2]))))
     with pytest.raises(DoesNotFit, match="core 2 is not on the chip, which has 2 cores"):
-        program_from_model(far, small)
+        program_of(far, small)
     data["structure"]["chip_columns"]["value"], data["structure"]["cores"]["value"] = 2, 4
-    assert program_from_model(far, type(CHIP).model_validate(data)).manifest["cores"] == [0, 2]
+    assert program_of(far, type(CHIP).model_validate(data)).manifest["cores"] == [0, 2]
 
 
 def test_a_target_beyond_the_reach_of_a_packet_is_refused() -> None:
@@ -133,10 +137,10 @@ def test_a_target_beyond_the_reach_of_a_packet_is_refused() -> None:
     for core, fits in ((255, True), (256, False)):
         far = replace(model, cores=(replace(model.cores[0], core=np.array([core])), replace(model.cores[0], id=core)))
         if fits:
-            assert program_from_model(far, wide).manifest["cores"] == [0, 255]
+            assert program_of(far, wide).manifest["cores"] == [0, 255]
             continue
         with pytest.raises(DoesNotFit, match=r"distance of the target in x 256 is outside -256\.\.255"):
-            program_from_model(far, wide)
+            program_of(far, wide)
 
 
 def test_a_model_without_any_used_neuron_is_refused() -> None:

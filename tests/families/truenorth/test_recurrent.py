@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from neuroemu.emulator.runner import NEVER
+from neuroemu.families.truenorth import FAMILY
 from neuroemu.families.truenorth.boot import boot
 from neuroemu.families.truenorth.image import SIZE, pack
-from neuroemu.families.truenorth.recurrent import recurrent_image
+from neuroemu.families.truenorth.recurrent import at_rate, recurrent_image
 from neuroemu.spec import ChipSpec, load_chip
 
 pytestmark = pytest.mark.compiled
@@ -46,7 +47,32 @@ def test_the_counted_rate_is_the_rate_asked_for(rate: float, small: Any) -> None
     assert chunk.last_tick == ticks and counted == pytest.approx(rate, rel=0.01)
 
 
-@pytest.mark.parametrize(("rate", "synapses"), [(20, 127), (20, 258), (0.1, 128), (1e6, 128)])
+def test_at_zero_hertz_nothing_ever_happens(small: Any) -> None:
+    booted = boot(pack(recurrent_image(small, 0.0)))
+    none = np.zeros(0, np.int32)
+    chunk = booted.engine.advance(0, 50, NEVER, np.zeros(51, np.int64), none, np.zeros(0, np.int64))
+    booted.meter.observe(chunk)
+    totals = FAMILY.costs(booted, 1).counters
+    assert (totals["ticks"], totals["spikes"], totals["synaptic_events"]) == (50, 0, 0)
+    assert totals["active_updates"] == booted.engine.neurons, "every neuron is looked at once, in the first tick"
+
+
+def test_another_rate_keeps_the_wiring(small: Any) -> None:
+    slow = recurrent_image(small, 20)
+    fast = at_rate(slow, small, 200).cores
+    assert np.array_equal(fast.crossbar, slow.cores.crossbar) and np.array_equal(fast.axon, slow.cores.axon)
+    assert np.array_equal(fast.alpha, recurrent_image(small, 200).cores.alpha)
+    assert np.array_equal(fast.potential, recurrent_image(small, 200).cores.potential)
+
+
+@pytest.mark.parametrize("cores", [0, 17])
+def test_as_many_cores_as_the_chip_has_can_be_used(cores: int, small: Any) -> None:
+    assert recurrent_image(small, 20, cores=3).cores.number.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="not possible"):
+        recurrent_image(small, 20, cores=cores)
+
+
+@pytest.mark.parametrize(("rate", "synapses"), [(20, 127), (20, 258), (0.1, 128), (1e6, 128), (-1, 128)])
 def test_what_a_core_cannot_do_is_refused(rate: float, synapses: int, small: Any) -> None:
     with pytest.raises(ValueError, match="not possible"):
         recurrent_image(small, rate, synapses)
