@@ -418,7 +418,7 @@ def test_an_unknown_algorithm_is_answered_with_those_there_are(option: str, tmp_
 
 
 def test_an_unknown_code() -> None:
-    assert "NE3003" in refused(neuroemu("explain", "NE303"), "NE9002")
+    assert "NE3603" in refused(neuroemu("explain", "NE303"), "NE9002")
     assert neuroemu("explain", "NE303", "--json").codes == ["NE9002"]
 
 
