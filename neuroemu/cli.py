@@ -372,20 +372,25 @@ def bench(
     """Run benchmark networks on open LIF cores: events per CPU second, memory and a hash of all spikes."""
     from rich.console import Console
 
-    from neuroemu.bench.measure import Setting
+    from neuroemu.bench.measure import Measured, Setting
     from neuroemu.bench.peers import interpreters
     from neuroemu.bench.suite import HEADING, Against, as_rows, bench
     from neuroemu.bench.suite import as_json as to_json
 
     peers = [name.strip() for name in (against or "").split(",") if name.strip()]
     pythons = interpreters(peers, peer_python or [])
-    if not as_json:
-        typer.echo(HEADING)
+    headings = [] if as_json else [HEADING]
+
+    def tell(result: Measured) -> None:
+        if headings:
+            typer.echo(headings.pop())
+        typer.echo(to_json(result) if as_json else as_rows(result))
+
     with Console(stderr=True, quiet=quiet).status("") as status:
         bench(
             networks or ["rand_1k"],
             Setting(repeat, threads, per_tick, chip),
-            lambda result: typer.echo(to_json(result) if as_json else as_rows(result)),
+            tell,
             status.update,
             Against(pythons, peer_timeout),
         )

@@ -222,6 +222,9 @@ def test_what_the_process_finds_is_raised_in_the_parent() -> None:
         ("indices", np.array([10**6]), "indices must be neurons"),
         ("delays", np.array([0]), "delays must lie"),
         ("indptr", np.array([1]), "indptr must rise"),
+        ("indptr", np.array([0, 10**9], np.uint64), "indptr must rise"),
+        ("in_t", np.array([9, 8], np.uint64), "in_t must rise"),
+        ("ticks", np.int64(1 << 40), "must fit 31 bits"),
         ("in_id", np.array([99]), "in_t must rise"),
         ("du", np.int64(5000), "dv and du"),
         ("bias", np.array([1 << 40]), "must fit 32 bits"),
@@ -238,6 +241,13 @@ def test_a_file_that_contradicts_itself_is_refused(key: str, value: Any, told: s
         bench([str(tmp_path / "bad.npz"), "no_such"], ONCE, lambda result: None)
     assert [finding.code for finding in caught.value.findings] == ["NE7102", "NE7101"]
     assert told in caught.value.findings[0].message
+
+
+def test_an_array_in_the_place_of_an_archive_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "bare.npy", np.zeros(3))
+    (tmp_path / "bare.npy").rename(tmp_path / "bare.npz")
+    with pytest.raises(BadInput, match="is no archive of arrays"):
+        bench([str(tmp_path / "bare.npz")], ONCE, lambda result: None)
 
 
 # ---------------------------------------------------------------------------- the physical limit

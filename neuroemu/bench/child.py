@@ -29,10 +29,14 @@ def measure_apart(name: str, setting: Setting, tell: Callable[[str], None]) -> M
     answer: dict[str, Any] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            answer = json.loads(line)
-            if "tell" in answer:
-                tell(answer["tell"])
+        try:
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "tell" in answer:
+                    tell(answer["tell"])
+        except BaseException:
+            process.kill()
+            raise
     if "result" in answer:
         return Measured(**answer["result"])
     if "findings" in answer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,12 @@ MOST_DELAY = 63
 def problems_of(path: str) -> list[Finding]:
     """NE7102 for everything that makes the file unusable; nothing for a good one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                return [Finding("NE7102", "is no archive of arrays", path)]
             net = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error) as error:
         return [Finding("NE7102", f"cannot be read: {error}", path)]
     if missing := sorted({*ARRAYS, *NUMBERS} - net.keys()):
         return [Finding("NE7102", f"lacks {', '.join(missing)}", path)]
@@ -50,6 +55,7 @@ def _contradictions(net: Mapping[str, Any]) -> list[str]:
     start = net["indptr"]
     rules = {
         "n and ticks must be at least 1, n_in at least 0": min(neurons, ticks) >= 1 and inputs >= 0,
+        "n, n_in and ticks must fit 31 bits": max(neurons, inputs, ticks) < 1 << 31,
         "theta, bias and v0 must have n entries": all(net[key].shape[0] == neurons for key in ("theta", "bias", "v0")),
         "theta, bias, v0 and v_reset must fit 32 bits": all(
             _within(net[key], -(1 << 31), (1 << 31) - 1) for key in ("theta", "bias", "v0", "v_reset")
@@ -60,7 +66,7 @@ def _contradictions(net: Mapping[str, Any]) -> list[str]:
         "indptr must rise from 0 to the number of synapses, one row per source": start.shape[0] == inputs + neurons + 1
         and int(start[0]) == 0
         and int(start[-1]) == synapses
-        and bool(np.all(np.diff(start) >= 0)),
+        and _rises(start),
         "indices must be neurons": _within(net["indices"], 0, neurons - 1),
         f"delays must lie between 1 and {MOST_DELAY}": _within(net["delays"], 1, MOST_DELAY),
         "weights must fit 16 bits": _within(net["weights"], -(1 << 15), (1 << 15) - 1),
@@ -69,11 +75,16 @@ def _contradictions(net: Mapping[str, Any]) -> list[str]:
         )
         and 0 <= int(net["R"]) < 1 << 16,
         "in_t must rise within the ticks, in_id name an input each": net["in_t"].shape == net["in_id"].shape
-        and bool(np.all(np.diff(net["in_t"].astype(np.int64)) >= 0))
+        and _rises(net["in_t"])
         and _within(net["in_t"], 0, ticks - 1)
         and _within(net["in_id"], 0, inputs - 1),
     }
     return [rule for rule, holds in rules.items() if not holds]
+
+
+def _rises(values: Any) -> bool:
+    """Without a subtraction, which would wrap in an unsigned type."""
+    return bool(np.all(values[1:] >= values[:-1]))
 
 
 def _within(values: Any, least: int, most: int) -> bool:

@@ -156,7 +156,10 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
 
 def _run(family: Family, booted: Booted, stimulus: Stimulus, ticks: int) -> tuple[Recording, CostReport]:
     """What is timed: the ticks from the initial state, with the meter, then counters, times and energies."""
-    return run_ticks(booted.engine, stimulus, ticks, meter=booted.meter), family.costs(booted, 1)
+    recording = run_ticks(booted.engine, stimulus, ticks, meter=booted.meter)
+    if recording.interrupted:
+        raise KeyboardInterrupt
+    return recording, family.costs(booted, 1)
 
 
 def network_spikes(booted: Booted, recording: Recording) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

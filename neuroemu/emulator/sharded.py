@@ -27,7 +27,7 @@ from neuroemu.emulator.delivery import (
 )
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import check_arrays
-from neuroemu.emulator.team import Team, merge_spikes
+from neuroemu.emulator.team import Team, merge_spikes, run_together
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -166,10 +166,7 @@ class ShardedEngine:
                     probed,
                 )
             )
-        others = [self._pool.submit(self._advance, *call) for call in calls[1:]] if self._pool else []
-        done = self._advance(*calls[0]) - first_tick
-        for other in others:
-            other.result()
+        done = run_together(self._pool, self._advance, calls, arrivals) - first_tick
         for shard, call in zip(self.shards, calls, strict=True):
             active[:, shard.first_core : shard.last_core] += call[10][:, : shard.last_core - shard.first_core]
             events[:, shard.first_core : shard.last_core] += call[11][:, : shard.last_core - shard.first_core]

@@ -7,6 +7,8 @@ tick suffices. Only the count of arrivals is atomic; every other word has one wr
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ from neuroemu.emulator.delivery import SPARE_SPIKES, Deliveries, collect_spikes,
 
 _PATIENCE = 4096
 """Looks at the count before the processor is offered to others."""
+_GIVEN_UP = 1 << 62
+"""Added to the arrivals when a member cannot go on: nobody waits for it any more."""
 _GIVE_WAY = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 
 
@@ -30,6 +34,38 @@ class Team(NamedTuple):
     arrivals: NDArray[np.int64]  # (1,) counts up during a chunk
     sent: NDArray[np.int64]  # (members, ticks + 1) spikes written by each member before each tick
     spike_source: NDArray[np.int32]  # (members, capacity + SPARE_SPIKES)
+
+
+def run_together(
+    pool: ThreadPoolExecutor | None,
+    advance: Callable[..., int],
+    calls: Sequence[tuple[Any, ...]],
+    arrivals: NDArray[np.int64],
+) -> int:
+    """Run one member's call in this thread and the others' in ``pool``; returns what the first one returns.
+
+    Whatever keeps a member from its work (an interrupt while it is compiled, no memory, no thread) ends the waiting of all
+    others; it is raised when they have come back. The state of the run is lost then.
+    """
+
+    def run(call: tuple[Any, ...]) -> int:
+        try:
+            return advance(*call)
+        except BaseException:
+            arrivals[0] = _GIVEN_UP
+            raise
+
+    others: list[Future[int]] = []
+    try:
+        others += [pool.submit(run, call) for call in calls[1:]] if pool is not None else []
+        reached = run(calls[0])
+    except BaseException:
+        arrivals[0] = _GIVEN_UP
+        wait(others)
+        raise
+    for other in others:
+        other.result()
+    return reached
 
 
 @njit

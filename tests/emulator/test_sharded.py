@@ -89,3 +89,18 @@ def test_more_threads_than_blocks_of_neurons_are_not_used() -> None:
     _, engine = ran(random_network(100, 5, fan_out=10), 8)
     assert engine.threads == 2
     assert engine.shards[0].last_neuron == 64
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_member_that_cannot_go_on_ends_the_waiting_of_the_others(failing: int) -> None:
+    engine = loaded(NETS["random"], 3)
+    advance = engine._advance
+
+    def or_not(*call: Any) -> int:
+        if call[9].member == failing:
+            raise MemoryError("no room for flags")
+        return int(advance(*call))
+
+    engine._advance = or_not
+    with pytest.raises(MemoryError, match="no room for flags"):
+        engine.advance(0, 20, 50, np.zeros(21, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))

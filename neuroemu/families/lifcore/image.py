@@ -332,6 +332,12 @@ def _check(image: ProgramImage) -> None:
                 findings.append(Finding("NE5511", f"synapses reach neuron {reach - 1} of {core.size}", where))
         if core.size and int(core.neurons["profile"].max()) >= core.profiles["period"].shape[0]:
             findings.append(Finding("NE5511", "a neuron uses a profile that the core does not have", where))
+        amplifies = (core.profiles["leak_mode"] == 0) & (core.profiles["leak_amount"] > 4096)
+        if np.any(amplifies):
+            factor = int(core.profiles["leak_amount"][amplifies].max())
+            findings.append(
+                Finding("NE5511", f"a leak keeps {factor} of 4096 parts; none can keep more than all", where)
+            )
         if core.delay.size and int(core.delay.min()) < 1:
             findings.append(
                 Finding("NE5511", "a synapse has delay 0; spikes arrive a tick later at the earliest", where)

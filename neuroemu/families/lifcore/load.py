@@ -19,8 +19,8 @@ from neuroemu.families.lifcore.image import KINDS, CoreImage, ProgramImage
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
-_WIDEST_SHIFT = 31
-"""A right shift of a 32-bit state by more gives the same: nothing."""
+_WIDEST_SHIFT = 32
+"""A right shift of a state by more gives the same: nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,10 @@ def _with_room(segments: Segments, threshold: Int32, bias: Int32) -> Segments:
     for number in range(segments.first.shape[0]):
         first, last = segments.first[number], segments.last[number]
         amount, mode = int(segments.leak_amount[number]), int(segments.leak_mode[number])
+        beyond = amount > (dynamics.DECAY_ONE if mode == dynamics.LEAK_SCALE else _WIDEST_SHIFT - 1)
+        if mode != dynamics.LEAK_CONSTANT and beyond:
+            room.append(-1)
+            continue
         statics = [segments.reset_value[number], amount if mode == dynamics.LEAK_CONSTANT else 0]
         statics += [
             bias[first:last].min(initial=0),

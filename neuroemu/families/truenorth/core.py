@@ -25,7 +25,7 @@ from neuroemu.emulator.narrow import narrow
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.random import mix
 from neuroemu.emulator.snapshot import restore_into
-from neuroemu.emulator.team import Team, has_room, meet, merge_spikes
+from neuroemu.emulator.team import Team, has_room, meet, merge_spikes, run_together
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.truenorth import dynamics
 
@@ -899,10 +899,7 @@ class TrueNorthEngine:
                     probe_v,
                 )
             )
-        others = [self._pool.submit(advance, *call) for call in calls[1:]] if self._pool else []
-        done = advance(*calls[0]) - first_tick
-        for other in others:
-            other.result()
+        done = run_together(self._pool, advance, calls, arrivals) - first_tick
         if program.rules.overflow == dynamics.ERROR and left_range.any():
             core = int(np.flatnonzero(left_range)[0])
             message = f"a potential left 20 bits in ticks {first_tick}..{first_tick + done - 1}"
