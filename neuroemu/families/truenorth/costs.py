@@ -23,6 +23,7 @@ from neuroemu.families.truenorth.boot import TrueNorthBooted
 from neuroemu.families.truenorth.core import SIZE
 from neuroemu.families.truenorth.timing import CrossbarMeter, energy_terms
 
+DEFAULT_SET = "static_marginal"
 LISTED = 10
 """Core ticks beyond the shown load that are named one by one."""
 OWN_SUPPLY = ("chip_crossing",)
@@ -30,17 +31,18 @@ OWN_SUPPLY = ("chip_crossing",)
 
 
 def cost_report(booted: TrueNorthBooted, samples: int) -> CostReport:
-    """Counters and estimates for everything the booted program has done; the chip file's first cost set is the default."""
+    """Counters and estimates for everything the booted program has done; ``DEFAULT_SET`` comes first where the chip has it."""
     assert isinstance(booted.meter, CrossbarMeter)
     meter, chip = booted.meter, booted.chip
     per_core = meter.per_core()
+    names = sorted(chip.cost_sets, key=lambda name: (name != DEFAULT_SET, name))
     return CostReport(
         counters=meter.totals(),
         core_activity={
             number: {name: int(column[position]) for name, column in per_core.items()}
             for position, number in enumerate(booted.core_numbers)
         },
-        sets=tuple(_set_report(name, booted, meter, samples) for name in chip.cost_sets),
+        sets=tuple(_set_report(name, booted, meter, samples) for name in names),
         network=_network(meter, booted),
         findings=(*_tick_findings(chip.timing), *_load_findings(booted, meter)),
     )
