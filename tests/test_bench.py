@@ -246,7 +246,7 @@ def test_a_file_that_contradicts_itself_is_refused(key: str, value: Any, told: s
 def test_an_array_in_the_place_of_an_archive_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "bare.npy", np.zeros(3))
     (tmp_path / "bare.npy").rename(tmp_path / "bare.npz")
-    with pytest.raises(BadInput, match="is no archive of arrays"):
+    with pytest.raises(BadInput, match="is no archive of plain number arrays"):
         bench([str(tmp_path / "bare.npz")], ONCE, lambda result: None)
 
 

@@ -27,7 +27,7 @@ from neuroemu.emulator.delivery import (
 )
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import check_arrays
-from neuroemu.emulator.team import Team, merge_spikes, run_together
+from neuroemu.emulator.team import Team, run_together, spikes_of
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -170,9 +170,7 @@ class ShardedEngine:
         for shard, call in zip(self.shards, calls, strict=True):
             active[:, shard.first_core : shard.last_core] += call[10][:, : shard.last_core - shard.first_core]
             events[:, shard.first_core : shard.last_core] += call[11][:, : shard.last_core - shard.first_core]
-        spikes = int(sent[:, done].sum())
-        spike_tick, spike_source = np.empty(spikes, np.int32), np.empty(spikes, np.int32)
-        merge_spikes(Team(0, arrivals, sent, self._spike_source), done, spike_tick, spike_source, first_tick)
+        spike_tick, spike_source = spikes_of(Team(0, arrivals, sent, self._spike_source), done, first_tick)
         return Chunk(
             first_tick=first_tick,
             last_tick=first_tick + done,

@@ -112,9 +112,16 @@ def deliver_shared(team: Team, row: int, slot: int, arriving: Any, synapses: Del
         deliver(team.spike_source[member], team.sent[member, row], team.sent[member, row + 1], slot, arriving, synapses)
 
 
+def spikes_of(team: Team, ticks: int, first_tick: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """(tick, source) of all members' spikes of a chunk, by tick, then source."""
+    spikes = int(team.sent[:, ticks].sum())
+    tick, source = np.empty(spikes, np.int32), np.empty(spikes, np.int32)
+    _merge_spikes(team, ticks, tick, source, first_tick)
+    return tick, source
+
+
 @njit
-def merge_spikes(team: Team, ticks: int, tick_of_spike: Any, source_of_spike: Any, first_tick: int) -> None:
-    """All members' spikes of a chunk in the order of ticks, then sources."""
+def _merge_spikes(team: Team, ticks: int, tick_of_spike: Any, source_of_spike: Any, first_tick: int) -> None:
     position = 0
     for row in range(ticks):
         for member in range(team.sent.shape[0]):

@@ -25,7 +25,7 @@ from neuroemu.emulator.narrow import narrow
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.random import mix
 from neuroemu.emulator.snapshot import restore_into
-from neuroemu.emulator.team import Team, has_room, meet, merge_spikes, run_together
+from neuroemu.emulator.team import Team, has_room, meet, run_together, spikes_of
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.truenorth import dynamics
 
@@ -905,9 +905,7 @@ class TrueNorthEngine:
             message = f"a potential left 20 bits in ticks {first_tick}..{first_tick + done - 1}"
             fixes = ("choose overflow: saturate20 in the chip file", "scale weights and thresholds down")
             raise BadInput(Finding("NE5604", message, f"core at position {core}", fixes))
-        spikes = int(sent[:, done].sum())
-        spike_tick, spike_source = np.empty(spikes, np.int32), np.empty(spikes, np.int32)
-        merge_spikes(Team(0, arrivals, sent, self._spike_source), done, spike_tick, spike_source, first_tick)
+        spike_tick, spike_source = spikes_of(Team(0, arrivals, sent, self._spike_source), done, first_tick)
         return CrossbarChunk(
             first_tick=first_tick,
             last_tick=first_tick + done,
