@@ -74,6 +74,7 @@ class LifcoreArithmetic(Section):
 
     weight_bits: Count
     potential_bits: Count
+    accumulator_bits: Count
     refractory_max: Count
     overflow: Overflow
     synapse_kinds: SynapseKinds
@@ -89,11 +90,16 @@ class LifcoreArithmetic(Section):
         for name, low, high in (
             ("weight_bits", 2, 16),
             ("potential_bits", 2, 32),
+            ("accumulator_bits", 2, 32),
             ("refractory_max", 0, 65535),
             ("input_shift_max", 0, 31),
         ):
             if not low <= getattr(self, name).value <= high:
                 problems.append(Problem((name,), "NE2032", f"{name} must lie between {low} and {high}"))
+        if self.accumulator_bits.value < self.weight_bits.value:
+            problems.append(
+                Problem(("accumulator_bits",), "NE2032", "accumulator_bits must not be less than weight_bits")
+            )
         if "sparse" not in self.synapse_kinds.value and self.synapse_kinds.value != ("dense",):
             problems.append(
                 Problem(("synapse_kinds",), "NE2032", "synapse_kinds must contain sparse, or be dense alone")

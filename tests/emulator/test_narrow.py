@@ -42,7 +42,8 @@ def calm_neurons(draw: st.DrawFn) -> dict[str, int]:
     """Registers and states that the core's kernel would compute in 32 bits."""
     bits = draw(st.integers(5, 32))
     mode = draw(st.sampled_from([dynamics.LEAK_SCALE, dynamics.LEAK_SHIFT, dynamics.LEAK_CONSTANT]))
-    room = min(bits - 4, 28)
+    accumulator_bits = draw(st.integers(2, 32))
+    room = min(bits - 4, 28, accumulator_bits - 1)
     small = st.integers(-(1 << room), (1 << room) - 1)
     static = st.integers(1 - (1 << room), (1 << room) - 1)
     most = {dynamics.LEAK_SCALE: 4096, dynamics.LEAK_SHIFT: 31, dynamics.LEAK_CONSTANT: (1 << room) - 1}[mode]
@@ -64,16 +65,19 @@ def calm_neurons(draw: st.DrawFn) -> dict[str, int]:
         "period": draw(st.integers(0, 65535)),
         "overflow": draw(st.integers(0, 1)),
         "bits": bits,
+        "accumulator_bits": accumulator_bits,
     }
 
 
 @given(calm_neurons())
 @settings(max_examples=400, deadline=None)
 def test_calm_neurons_tick_in_32_bits_as_in_any_number(neuron: dict[str, int]) -> None:
-    room = min(neuron["bits"] - 4, 28)
+    accumulator_bits = neuron.pop("accumulator_bits")
+    room = min(neuron["bits"] - 4, 28, accumulator_bits - 1)
     statics = [neuron["bias"], neuron["reset_value"], min(neuron["threshold"], 0)]
     statics.append(neuron["leak_amount"] if neuron["leak_mode"] == dynamics.LEAK_CONSTANT else 0)
-    assert core.room_of(neuron["bits"], np.array(statics)) == room
+    assert core.room_of(neuron["bits"], accumulator_bits, np.array(statics)) == room
+    assert dynamics.arrived(neuron["arriving"], accumulator_bits) == neuron["arriving"]
     expected = dynamics.tick(**neuron)
     assert not expected[4]
     in_kernel = neuron | {"overflow": dynamics.SATURATE, "bits": 32}

@@ -66,9 +66,11 @@ def costs(booted: Booted, samples: int) -> CostReport:
     meter, chip = booted.meter, booted.chip
     per_core = meter.per_core()
     saturates = chip.arithmetic.overflow.value == "saturate"
-    left = {"membrane_saturations" if saturates else "accumulator_wraps": int(meter.left_range.sum())}
+    left, wraps = int(meter.left_range.sum()), int(meter.accumulator_wraps.sum())
+    beyond = {"membrane_saturations": left} if saturates else {}
+    beyond["accumulator_wraps"] = wraps if saturates else wraps + left
     return CostReport(
-        counters={**meter.totals(), **left},
+        counters={**meter.totals(), **beyond},
         core_activity={
             number: {name: int(column[position]) for name, column in per_core.items()}
             for position, number in enumerate(booted.core_numbers)

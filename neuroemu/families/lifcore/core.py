@@ -19,7 +19,7 @@ from neuroemu.families.lifcore import dynamics
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
-EVENTS = ("left_range",)
+EVENTS = ("left_range", "accumulator_wraps")
 PROBES = ("u", "v")
 
 _BLOCK = 1024
@@ -49,6 +49,7 @@ class Segments(NamedTuple):
     period: Int64
     overflow: Int64
     bits: Int64
+    accumulator_bits: Int64
     room: Int64
 
 
@@ -65,6 +66,7 @@ class Registers(NamedTuple):
     period: int
     overflow: int
     bits: int
+    accumulator_bits: int
 
 
 class Fixed(NamedTuple):
@@ -134,13 +136,15 @@ def _calm_tick(
 @njit
 def _wide_tick(
     u: Any, v: Any, refractory: Any, arriving: Any, bias: Any, threshold: Any, on: Any, spiked: Any, r: Any
-) -> tuple[int, int]:
-    """One tick of any neurons; returns how many were not at rest and how many left their range."""
+) -> tuple[int, int, int]:
+    """One tick of any neurons; returns how many were not at rest, left their range, and had an accumulator that wrapped."""
     active = 0
     left_range = 0
+    wraps = 0
     for neuron in range(u.shape[0]):
         before_u, before_v = np.int64(u[neuron]), np.int64(v[neuron])
-        came = np.int64(arriving[neuron])
+        total = np.int64(arriving[neuron])
+        came = dynamics.arrived(total, r.accumulator_bits)
         drive = np.int64(bias[neuron]) * on
         active += (before_u != 0) | (before_v != 0) | (came != 0) | (drive != 0)
         new_u, new_v, counter, fired, left = dynamics.tick(
@@ -165,7 +169,8 @@ def _wide_tick(
         arriving[neuron] = 0
         spiked[neuron] = fired
         left_range += left
-    return active, left_range
+        wraps += came != total
+    return active, left_range, wraps
 
 
 @inlined
@@ -182,6 +187,7 @@ def _calm(r: Registers, current_keep: int, leak_mode: int) -> Registers:
         r.period,
         dynamics.SATURATE,
         _FULL_BITS,
+        dynamics.ACCUMULATOR_BITS,
     )
 
 
@@ -197,8 +203,8 @@ def _update(
     spiked: Any,
     r: Registers,
     room: int,
-) -> tuple[int, int]:
-    """One tick of neurons of equal registers; returns how many were not at rest and how many left their range.
+) -> tuple[int, int, int]:
+    """One tick of neurons of equal registers; returns as :func:`_wide_tick`.
 
     Where all values are small, saturation and wrapping cannot happen and 32 bits suffice. The common cases are compiled with
     their registers as constants.
@@ -208,14 +214,13 @@ def _update(
         return _wide_tick(u, v, refractory, arriving, bias, threshold, on, spiked, r)
     on32 = np.int32(on)
     if r.leak_mode != dynamics.LEAK_SCALE:
-        return _calm_tick(
-            u, v, refractory, arriving, bias, threshold, on32, spiked, _calm(r, r.current_keep, r.leak_mode)
-        ), 0
+        other = _calm(r, r.current_keep, r.leak_mode)
+        return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, other), 0, 0
     if r.current_keep != 0:
         cuba = _calm(r, r.current_keep, dynamics.LEAK_SCALE)
-        return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, cuba), 0
+        return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, cuba), 0, 0
     delta = _calm(r, 0, dynamics.LEAK_SCALE)
-    return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, delta), 0
+    return _calm_tick(u, v, refractory, arriving, bias, threshold, on32, spiked, delta), 0, 0
 
 
 @njit
@@ -243,7 +248,7 @@ def advance(
         input_start: (ticks + 1,) where each tick's external spikes start in ``input_source``.
         sizes: int64 (members,) neurons of every shard.
         active: (ticks or 1, cores) int32, neurons not at rest, added to.
-        events: (1, cores) int64, potentials or currents that wrapped or saturated, added to.
+        events: (2, cores) int64, potentials or currents that wrapped or saturated, and accumulators that wrapped, added to.
         probe, probe_column: neurons recorded into ``probed`` (states, ticks, columns), and where.
 
     Returns:
@@ -281,10 +286,11 @@ def advance(
                 segments.period[segment],
                 segments.overflow[segment],
                 segments.bits[segment],
+                segments.accumulator_bits[segment],
             )
             for first in range(segments.first[segment], segments.last[segment], _BLOCK):
                 last = min(first + _BLOCK, segments.last[segment])
-                busy, left = _update(
+                busy, left, wraps = _update(
                     u[first:last],
                     v[first:last],
                     refractory[first:last],
@@ -298,6 +304,7 @@ def advance(
                 )
                 active[active_row, core] += busy
                 events[0, core] += left
+                events[1, core] += wraps
         for index in range(probe.shape[0]):
             probed[0, row, probe_column[index]] = u[probe[index]]
             probed[1, row, probe_column[index]] = v[probe[index]]
@@ -307,13 +314,13 @@ def advance(
     return last_tick
 
 
-def room_of(bits: int, statics: NDArray[np.int64]) -> int:
-    """Bits within which states and inputs must stay so that no sum of a tick leaves ``bits`` bits nor 32; -1 if the registers
-    ``statics`` (thresholds, biases, reset values, leak constants) are too large already.
+def room_of(bits: int, accumulator_bits: int, statics: NDArray[np.int64]) -> int:
+    """Bits within which states and inputs must stay so that no sum of a tick leaves ``bits`` bits nor 32, and no accumulator its
+    own; -1 if the registers ``statics`` (thresholds, biases, reset values, leak constants) are too large already.
 
     The longest sum of :func:`dynamics.tick` is that of kept current, input, leaked potential and bias, less the threshold: five
     terms, below ``2**3`` times the largest.
     """
-    room = min(bits - 4, SAFE_BITS)
+    room = min(bits - 4, SAFE_BITS, accumulator_bits - 1)
     small = room >= 0 and int(np.abs(statics).max(initial=0)) < 1 << room
     return room if small else -1

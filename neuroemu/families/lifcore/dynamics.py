@@ -13,11 +13,21 @@ from neuroemu.arith import clamp, rule, scale_toward_zero, select, wrap
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
 ACCUMULATOR_BITS = 32
+"""The widest accumulator."""
 
 LEAK_SCALE, LEAK_SHIFT, LEAK_CONSTANT = 0, 1, 2
 ABOVE, AT_OR_ABOVE = 0, 1
 RESET_TO_VALUE, RESET_SUBTRACT, RESET_NONE = 0, 1, 2
 SATURATE, WRAP = 0, 1
+
+
+@rule
+def arrived(total: Any, bits: Any) -> Any:
+    """What an accumulator of ``bits`` bits holds of ``total``, the sum of all weights that arrived; it wraps.
+
+    Wrapping once is wrapping at every addition, so the order in which spikes arrive cannot matter.
+    """
+    return wrap(total, bits - 1)
 
 
 @rule

@@ -30,7 +30,7 @@ from neuroemu.image.symbols import Symbols, pack_symbols, unpack_symbols
 Int64 = NDArray[np.int64]
 
 FAMILY = "lifcore"
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 KINDS = ("dense", "sparse", "shared_kernel")
 DENSE_KIND, SPARSE_KIND, SHARED_KIND = range(3)
 
@@ -40,6 +40,7 @@ CORE = word_layout(
     BitField("potential_bits", "uint:6", "width of currents and potentials", (2, 32)),
     BitField("overflow", "uint:1", "0 saturate, 1 wrap"),
     BitField("weight_bits", "uint:5", "width of a weight in the synapse memories", (2, 16)),
+    BitField("accumulator_bits", "uint:6", "width of the accumulators of what arrives", (2, 32)),
 )
 PROFILE = word_layout(
     "profile",
@@ -68,7 +69,7 @@ LIST = word_layout(
     BitField("synapses", "uint:32", ""),
     BitField("delay", "uint:6", "ticks, of a dense list; else 0"),
 )
-WIDEST_WEIGHT = 16
+WIDEST_WEIGHT, WIDEST_ACCUMULATOR = 16, 32
 
 
 def dense_layout(weight_bits: int) -> Layout:
@@ -124,6 +125,7 @@ class CoreImage:
     weight: NDArray[np.int16]
     delay: NDArray[np.uint8]
     weight_bits: int = WIDEST_WEIGHT
+    accumulator_bits: int = WIDEST_ACCUMULATOR
 
     @property
     def size(self) -> int:
@@ -206,6 +208,7 @@ def _memories(core: CoreImage) -> dict[str, Words]:
         "potential_bits": [core.potential_bits],
         "overflow": [core.overflow],
         "weight_bits": [core.weight_bits],
+        "accumulator_bits": [core.accumulator_bits],
     }
     delay, dense_synapses = _dense_delays(core)
     columns: dict[str, NDArray[Any]] = {"weight": core.weight, "delay": core.delay, "index": core.index}
@@ -275,6 +278,7 @@ def _core(program: Program, number: int) -> CoreImage:
         list_start=list_start,
         list_kind=lists["kind"],
         weight_bits=header["weight_bits"],
+        accumulator_bits=header["accumulator_bits"],
         **columns,
     )
 

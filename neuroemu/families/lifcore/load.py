@@ -111,7 +111,8 @@ def _with_room(segments: Segments, threshold: Int32, bias: Int32) -> Segments:
             bias[first:last].max(initial=0),
             threshold[first:last].min(initial=0),
         ]
-        room.append(room_of(int(segments.bits[number]), np.array(statics, np.int64)))
+        widths = int(segments.bits[number]), int(segments.accumulator_bits[number])
+        room.append(room_of(*widths, np.array(statics, np.int64)))
     return segments._replace(room=np.array(room, np.int64))
 
 
@@ -142,6 +143,7 @@ def _segments(cores: tuple[CoreImage, ...], core_start: Int64) -> Segments:
                     "bias_start": int(core.neurons["bias_start"][first]),
                     "overflow": core.overflow,
                     "bits": core.potential_bits,
+                    "accumulator_bits": core.accumulator_bits,
                     "room": 0,
                     **{name: int(column[profile]) for name, column in core.profiles.items()},
                 }

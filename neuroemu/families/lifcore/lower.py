@@ -155,6 +155,7 @@ class _Layer:
             self._projection(item, structure, self.offset + item.delay_ticks - offsets[item.source])
             for item, structure in self._rounded
         ]
+        self._check_accumulators(int(chip.arithmetic.accumulator_bits.value))
         if self.current_bias is not None:
             self.remarks.append("bias enters the synaptic current through a host source that fires in every tick")
             constant = Dense(np.rint(self.current_bias * self.weight_scale)[:, None])
@@ -313,6 +314,26 @@ class _Layer:
         whole = float(np.floor(scale * 2.0**shift * neuron.threshold[0]))
         return (whole / float(neuron.threshold[0]) / 2.0**shift if whole >= 1 else scale), shift
 
+    def _check_accumulators(self, bits: int) -> None:
+        """Whether spikes that all come in the same tick, one of each source, can make an accumulator wrap."""
+        highest = (1 << (bits - 1)) - 1
+        none = np.zeros(self.population.size)
+        excited, inhibited = (
+            sum((absolute_sums(_positive(structure, sign)) for _, structure in self._rounded), none) for sign in (1, -1)
+        )
+        most = np.maximum(excited, inhibited)
+        if over := int(np.count_nonzero(most > highest)):
+            message = (
+                f"accumulators of {bits} bits wrap beyond {highest:,}; up to {int(most.max()):,} can arrive in one tick at {over} "
+                "neurons if every source spikes once"
+            )
+            fixes = (
+                "look at accumulator_wraps in the report of a run",
+                "prune or scale down large weights",
+                "use a chip file with more accumulator_bits",
+            )
+            self.findings.append(Finding("NE3516", message, f"population {self.population.name}", fixes, "warning"))
+
     def _check_rules(self) -> None:
         """What the network's neuron does and the core's cannot."""
         neuron = self.neuron
@@ -373,6 +394,11 @@ def leak_registers(decay: FloatArray, modes: Sequence[str]) -> tuple[int, IntArr
     above = np.clip(np.searchsorted(kept, wanted), 1, _NO_LEAK)
     amount = np.where(kept[above] - wanted < wanted - kept[above - 1], above, above - 1)
     return dynamics.LEAK_SHIFT, amount.astype(np.int64), kept[amount]
+
+
+def _positive(structure: Folded, sign: int) -> Folded:
+    """The weights of one sign; 0 for the others."""
+    return with_weights(structure, np.maximum(weights_of(structure) * sign, 0.0))
 
 
 def _rounded(structure: Folded, scale: float) -> Folded:

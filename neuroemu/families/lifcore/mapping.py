@@ -163,6 +163,7 @@ class _CoreBuilder:
             potential_bits=int(arithmetic.potential_bits.value),
             overflow=int(arithmetic.overflow.value == "wrap"),
             weight_bits=int(arithmetic.weight_bits.value),
+            accumulator_bits=int(arithmetic.accumulator_bits.value),
             profiles=dict(zip(PROFILE_FIELDS, table.T, strict=True)),
             neurons={name: _joined(columns, np.int64) for name, columns in self._columns.items()},
             route_start=route_start,

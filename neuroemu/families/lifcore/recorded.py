@@ -134,6 +134,7 @@ def _program(network: Mapping[str, Any], number: Mapping[str, int], inputs: int)
         period=zeros,
         overflow=np.full_like(zeros, int(arithmetic.overflow.value == "wrap")),
         bits=np.full_like(zeros, int(arithmetic.potential_bits.value)),
+        accumulator_bits=np.full_like(zeros, int(arithmetic.accumulator_bits.value)),
         room=zeros,
     )
     synapses = np.array(

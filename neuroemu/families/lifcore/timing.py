@@ -52,6 +52,7 @@ class CycleMeter:
         self.source_spikes = np.zeros(traffic.start.shape[0] - 1, np.int64)
         self.active = np.zeros_like(self.neurons)
         self.left_range = np.zeros_like(self.neurons)
+        self.accumulator_wraps = np.zeros_like(self.neurons)
         self._tick_cycles: list[Int64] = []
         self._busiest: list[Int64] = []
         self._linear: Totals | None = None
@@ -65,8 +66,8 @@ class CycleMeter:
         self.counter.tally(chunk, self.source_spikes)
         self._linear = None
         self.active += chunk.active.sum(axis=0, dtype=np.int64)
-        for events in chunk.range_events.values():
-            self.left_range += events
+        for name, events in chunk.range_events.items():
+            setattr(self, name, getattr(self, name) + events)
         self.ticks += ticks
         if self.per_tick:
             self._time_ticks(chunk)
@@ -88,7 +89,7 @@ class CycleMeter:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copies of all counters and of the cycles and the slowest core of every tick."""
-        counted = ("source_spikes", "active", "left_range")
+        counted = ("source_spikes", "active", "left_range", "accumulator_wraps")
         rows = {PER_TICK + "cycles": self.tick_cycles, PER_TICK + "busiest_core": self.busiest_core}
         return {
             **{name: np.array(getattr(self, name), np.int64) for name in (TICKS, *_CRITICAL_PATH, *counted)},

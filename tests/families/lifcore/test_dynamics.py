@@ -88,6 +88,21 @@ def test_a_potential_saturates_or_wraps_at_its_width_and_says_so() -> None:
     assert tick(v=100, arriving=20, **wide)[1::3] == (120, False)
 
 
+@given(st.lists(st.integers(-(1 << 15), (1 << 15) - 1), max_size=50), st.integers(2, 32))
+def test_an_accumulator_that_wraps_at_every_addition_ends_like_one_that_wraps_once(
+    weights: list[int], bits: int
+) -> None:
+    stepwise = 0
+    for weight in weights:
+        stepwise = dynamics.arrived(stepwise + weight, bits)
+    assert stepwise == dynamics.arrived(sum(weights), bits)
+    assert stepwise == dynamics.arrived(dynamics.arrived(sum(weights), 32), bits)
+
+
+def test_an_accumulator_holds_its_extremes_and_wraps_beyond_them() -> None:
+    assert [dynamics.arrived(total, 16) for total in (32767, 32768, -32768, -32769)] == [32767, -32768, -32768, 32767]
+
+
 ANY = {
     "u": st.integers(-500, 500),
     "v": st.integers(-(1 << 15), (1 << 15) - 1),
@@ -106,6 +121,7 @@ ANY = {
     "leak_mode": st.integers(0, 2),
     "leak_amount": st.integers(0, 15),
 }
+WIDTH = {"accumulator_bits": st.sampled_from([5, 8, 9, 10, 16, 32])}
 
 
 @given(st.fixed_dictionaries(ANY))
@@ -117,11 +133,12 @@ def test_the_order_of_operations_runs_on_bit_vectors_unchanged(case: dict[str, i
 
 
 @settings(max_examples=30)
-@given(st.lists(st.fixed_dictionaries(ANY), min_size=1, max_size=6), st.integers(0, 1 << 30))
+@given(st.lists(st.fixed_dictionaries(ANY | WIDTH), min_size=1, max_size=6), st.integers(0, 1 << 30))
 def test_the_compiled_tick_equals_the_rules(cases: list[dict[str, int]], seed: int) -> None:
     rng = np.random.default_rng(seed)
     weights = rng.integers(-300, 300, len(cases)).astype(np.int32)
     names = [name for name in Segments._fields if name in REGISTERS]
+    held = np.array([case.pop("accumulator_bits") for case in cases], np.int64)
     count = len(cases)
     zeros = np.zeros(count, np.int64)
     number = np.arange(count, dtype=np.int64)
@@ -131,6 +148,7 @@ def test_the_compiled_tick_equals_the_rules(cases: list[dict[str, int]], seed: i
         core=zeros,
         bias_start=zeros,
         room=zeros,
+        accumulator_bits=held,
         **{name: np.array([case[name] for case in cases], np.int64) for name in names},
     )
     lists = SynapseLists(
@@ -153,7 +171,7 @@ def test_the_compiled_tick_equals_the_rules(cases: list[dict[str, int]], seed: i
         u, v, counter = 0, case["v"], 0
         registers = {name: case[name] for name in names} | {"threshold": case["threshold"]}
         for now in range(12):
-            came = int(weights[neuron]) if now - 1 in input_tick else 0
+            came = dynamics.arrived(int(weights[neuron]) if now - 1 in input_tick else 0, int(held[neuron]))
             u, v, counter, spiked, _ = tick(u=u, v=v, refractory=counter, arriving=came, bias=case["bias"], **registers)
             assert (recording.probes["u"][now, neuron], recording.probes["v"][now, neuron]) == (u, v)
             there = (recording.spike_tick == now) & (recording.spike_source == neuron + 1)
