@@ -316,17 +316,31 @@ class _Reader:
         if index.size and not (
             int(index.min()) >= 0 and int(index.max()) < size and np.unique(index).size == index.size
         ):
-            message = f"dendrites must be distinct numbers of 0..{size - 1}: a neuron has one target, relay neurons copy its spikes"
-            self.wrong("NE1073", message, place)
+            self._dendrites(index, size, place)
         known = set(numbers.values()) | {0}
         if unknown := sorted(set(columns[1].tolist()) - known):
             self.wrong("NE1072", f"there is no neuron type {unknown[0]}", place)
         return dict(zip(("neuron", "type", "core", "axon", "delay"), columns, strict=True))
 
+    def _dendrites(self, index: Int64, size: int, place: str) -> None:
+        """What is wrong with numbers that are not distinct or not all of the core."""
+        outside = np.flatnonzero((index < 0) | (index >= size))
+        if outside.size:
+            wrong = int(index[outside[0]])
+            message = f"there is no neuron {wrong} ({outside.size} such numbers); a core has 0..{size - 1}"
+            self.wrong("NE1073", message, place, "list neurons of the core only")
+        number, times = np.unique(index, return_counts=True)
+        for twice in np.flatnonzero(times > 1)[:1].tolist():
+            many = f" ({int((times > 1).sum())} such neurons)" if (times > 1).sum() > 1 else ""
+            message = f"neuron {int(number[twice])} has {int(times[twice])} targets, a neuron has one{many}"
+            fix = "give relay neurons on a core in between its spikes, one for every target"
+            self.wrong("NE1073", message, place, fix)
+
     def _listed(self, neurons: list[Any], size: int, numbers: Mapping[str, int], place: str) -> list[Int64]:
         """Neurons one by one, each with the name of its type."""
         if len(neurons) > size:
-            self.wrong("NE1073", f"lists {len(neurons)} neurons of {size}", place)
+            message = f"lists {len(neurons)} neurons, a core has {size} ({len(neurons) - size} too many)"
+            self.wrong("NE1073", message, place, "spread the neurons over several cores")
             neurons = []
         rows = []
         for position, entry in enumerate(neurons):
@@ -365,7 +379,9 @@ class _Reader:
                 self.wrong("NE1073", f"the range {part!r} counts down", place)
                 return None
             if len(values) + count > most:
-                self.wrong("NE1073", f"expands to more than the {most} neurons of a core", place)
+                over = len(values) + count - most
+                message = f"expands to more than the {most} neurons of a core ({over:,} too many at {part!r})"[:160]
+                self.wrong("NE1073", message, place, "spread the neurons over several cores")
                 return None
             values += [first] * count if match[3] is None else range(first, last + 1)
         return np.array(values, np.int64)

@@ -864,7 +864,7 @@ def anneal_placement(
     row_start: Int64,
     neighbour: Int64,
     traffic: Int64,
-    distance: Int64,
+    place: Int64,
     tile_of_slot: Int64,
     slot_of_core: Int64,
     acceptance: Int64,
@@ -874,9 +874,9 @@ def anneal_placement(
 ) -> Int64:
     """Swap the slots of two cores, or move one to a free slot, under a falling temperature; the best placement seen.
 
-    ``row_start``, ``neighbour``, ``traffic`` are the symmetric core graph, ``distance`` weighs two tiles. A swap of
-    degree d costs O(d); ``slot_of_core`` is changed on the way. ``tries`` swaps a core are proposed at each of
-    ``levels`` temperatures, the last ones at zero.
+    ``row_start``, ``neighbour``, ``traffic`` are the symmetric core graph; ``place`` (tiles, 2) are coordinates times the
+    cost of a hop. A swap of degree d costs O(d); ``slot_of_core`` is changed on the way. ``tries`` swaps a core are
+    proposed at each of ``levels`` temperatures, the last ones at zero.
     """
     cores = slot_of_core.shape[0]
     slots = tile_of_slot.shape[0]
@@ -912,7 +912,10 @@ def anneal_placement(
                 for i in range(row_start[mover], row_start[mover + 1]):
                     partner = neighbour[i]
                     if partner != a and partner != b:
-                        change += traffic[i] * (distance[goal, tile[partner]] - distance[origin, tile[partner]])
+                        x, y = place[tile[partner], 0], place[tile[partner], 1]
+                        after = abs(place[goal, 0] - x) + abs(place[goal, 1] - y)
+                        before = abs(place[origin, 0] - x) + abs(place[origin, 1] - y)
+                        change += traffic[i] * (after - before)
                 if b < 0:
                     break
                 mover, origin, goal = b, to_tile, from_tile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -169,12 +169,14 @@ def place_pieces(
     placer: str,
     seed: int,
     rates: Mapping[str, Int64] | None = None,
+    corner: Callable[[int], tuple[int, int]] | None = None,
 ) -> Placement[P]:
     """Pack pieces by what they use, then place the cores.
 
     Args:
         use: int64 (pieces, resources); ``room`` int64 (resources,) is what a core has. The first four add up over the chip.
         partitioner: how the pieces were cut, for the report.
+        corner: (columns, rows) of the part of the mesh that so many cores are placed on; default all of it.
 
     Raises:
         DoesNotFit: NE4020 when a piece alone exceeds a limit, NE4106 when the mesh has too few cores.
@@ -187,7 +189,8 @@ def place_pieces(
     ones = np.ones(len(pieces), np.int64)
     member = sp.csr_array((ones, (np.arange(len(pieces)), logical)), shape=(len(pieces), count))
     traffic = sp.csr_array(member.T @ affinity @ member)
-    slot = np.asarray(PLACERS[placer](traffic, mesh, seed), np.int64)
+    part, slot_of_part = mesh.corner(*((mesh.columns, mesh.rows) if corner is None else corner(count)))
+    slot = slot_of_part[np.asarray(PLACERS[placer](traffic, part, seed), np.int64)]
     core_use = np.zeros((count, len(resources)), np.int64)
     np.add.at(core_use, logical, use)
     totals = use[:, :4].sum(axis=0)

@@ -1,7 +1,7 @@
 """Puts logical cores onto the slots of a topology so that traffic travels few weighted hops.
 
 Every placer has the prototype ``place(traffic, topology, seed=0) -> slot_of_core`` (int32[K]): ``traffic`` is a sparse int64
-(K, K) matrix of messages from core to core. The objective is ``sum(traffic * topology.tile_distance)``; integers only, so
+(K, K) matrix of messages from core to core. The objective is the sum of traffic times weighted hops; integers only, so
 that the same input is placed the same on every machine.
 """
 
@@ -76,7 +76,7 @@ def hilbert_swap(traffic: sp.csr_array, topology: Mesh, seed: int = 0) -> Int32:
         mutual.indptr.astype(np.int64),
         mutual.indices.astype(np.int64),
         mutual.data.astype(np.int64),
-        topology.tile_distance,
+        topology.weighted_places,
         topology.tile_of_slot[available],
         np.searchsorted(available, start),
         _kernels.ACCEPTANCE,
@@ -90,8 +90,9 @@ def hilbert_swap(traffic: sp.csr_array, topology: Mesh, seed: int = 0) -> Int32:
 def placement_cost(traffic: sp.csr_array, topology: Mesh, slot_of_core: Int32) -> int:
     """``sum(traffic * distance)`` in units of the topology's hop weights."""
     flows = sp.coo_array(traffic)
-    tile = topology.tile_of_slot[slot_of_core]
-    return int(np.sum(flows.data * topology.tile_distance[tile[flows.coords[0]], tile[flows.coords[1]]]))
+    place = topology.weighted_places[topology.tile_of_slot[slot_of_core]]
+    distance = np.abs(place[flows.coords[0]] - place[flows.coords[1]]).sum(axis=1)
+    return int(np.sum(flows.data * distance))
 
 
 def core_order(traffic: sp.csr_array) -> Int64:

@@ -8,7 +8,7 @@ links that would leave the mesh have a number but carry nothing. All counts are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -82,22 +82,24 @@ class Mesh:
         """Number of the tile at (x, y); two arrays or two numbers."""
         return y * self.columns + x if self.tile_order == "row_major" else x * self.rows + y
 
+    def corner(self, columns: int, rows: int) -> tuple[Mesh, Int64]:
+        """The part of the mesh from (0, 0) on, and the slots that it has here; int64[slots of the part]."""
+        part = replace(self, columns=columns, rows=rows, unavailable=())
+        tile = self.tile_at(part.xy_of_tile[:, 0], part.xy_of_tile[:, 1])
+        slot = (tile[:, None] * self.cores_per_tile + np.arange(self.cores_per_tile)).reshape(-1)
+        lost = np.flatnonzero(np.isin(slot, np.array(self.unavailable, np.int64)))
+        return replace(part, unavailable=tuple(lost.tolist())), slot
+
     def hops(self, source_slot: Int64, target_slot: Int64) -> tuple[Int64, Int64]:
         """East-west and north-south hops of the shortest path between the tiles of two slots; two int64 arrays."""
         xy = self.xy_of_tile
         step = np.abs(xy[self.tile_of_slot[target_slot]] - xy[self.tile_of_slot[source_slot]])
         return step[..., 0], step[..., 1]
 
-    @cached_property
-    def tile_hops(self) -> Int64:
-        """Hops between any two tiles; int64[tiles, tiles]."""
-        return np.abs(self.xy_of_tile[:, None, :] - self.xy_of_tile[None, :, :]).sum(axis=2)
-
-    @cached_property
-    def tile_distance(self) -> Int64:
-        """Hops between any two tiles in units of ``hop_weight``; int64[tiles, tiles]."""
-        step = np.abs(self.xy_of_tile[:, None, :] - self.xy_of_tile[None, :, :])
-        return step @ np.array(self.hop_weight, np.int64)
+    @property
+    def weighted_places(self) -> Int64:
+        """Coordinates times ``hop_weight``, int64[tiles, 2]; a way costs the sum of both differences."""
+        return self.xy_of_tile * np.array(self.hop_weight, np.int64)
 
     @cached_property
     def link_exists(self) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ def test_a_spike_from_corner_to_corner_costs_33_picojoules() -> None:
     """8x4 tiles, 3.0 pJ an east-west and 4.0 pJ a north-south hop (Davies 2018, Table 2)."""
     east_west, north_south = CHIP.hops(np.array([0]), np.array([CHIP.slots - 1]))
     assert (east_west[0], north_south[0]) == (7, 3)
-    assert CHIP.tile_distance[0, CHIP.tiles - 1] == 330
+    assert np.abs(CHIP.weighted_places[CHIP.tiles - 1] - CHIP.weighted_places[0]).sum() == 330
 
 
 @pytest.mark.parametrize(("order", "second"), [("row_major", (1, 0)), ("column_major", (0, 1))])
@@ -22,6 +22,19 @@ def test_tiles_are_numbered_in_the_given_order(order, second) -> None:
     mesh = Mesh(3, 2, tile_order=order)
     assert tuple(mesh.xy_of_tile[1]) == second
     assert np.array_equal(mesh.tile_at(*mesh.xy_of_tile.T), np.arange(6))
+
+
+@pytest.mark.parametrize(
+    "mesh", [CHIP, Mesh(5, 3, unavailable=(0, 6, 9)), Mesh(4, 4, 2, "column_major", (3, 4))], ids=str
+)
+def test_a_corner_of_a_mesh_has_the_same_places_and_ways(mesh) -> None:
+    part, slot = mesh.corner(3, 2)
+    assert (part.columns, part.rows, slot.shape) == (3, 2, (part.slots,))
+    assert np.array_equal(mesh.xy_of_tile[mesh.tile_of_slot[slot]], part.xy_of_tile[part.tile_of_slot])
+    assert np.array_equal(mesh.weighted_places[mesh.tile_of_slot[slot]], part.weighted_places[part.tile_of_slot])
+    assert set(slot[part.available_slots].tolist()) == set(slot.tolist()) - set(mesh.unavailable)
+    whole, every = mesh.corner(mesh.columns, mesh.rows)
+    assert whole == mesh and np.array_equal(every, np.arange(mesh.slots))
 
 
 def test_cores_of_one_tile_are_no_hops_apart() -> None:
@@ -36,7 +49,7 @@ def test_every_path_is_as_long_as_its_hops_and_arrives(mesh, order) -> None:
     for source in slots:
         for target in slots:
             path = mesh.path(int(source), int(target), order)
-            assert len(path) == mesh.tile_hops[mesh.tile_of_slot[source], mesh.tile_of_slot[target]]
+            assert len(path) == sum(int(hops) for hops in mesh.hops(source, target))
             assert mesh.path_fault(int(source), int(target), path) is None
 
 

@@ -16,6 +16,7 @@ from neuroemu.families.truenorth.image import (
     ProgramImage,
     build_cores,
     limits_of,
+    too_many,
 )
 from neuroemu.formats.ibm_cpe import CONNECTOR, CpeModel, CpeSpikes
 from neuroemu.image.symbols import PopulationSymbol, Port, Symbols
@@ -45,6 +46,14 @@ def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
         )
         fixes = ("tile more chips: raise chip_columns or chip_rows in a chip file of your own",)
         raise DoesNotFit(Finding("NE5603", message, model.file, fixes))
+    crowded = [
+        finding
+        for core in model.cores
+        for finding in too_many("axons", core.axon_type.shape[0], f"{model.file}: core {core.id}")
+    ]
+    crowded += too_many("neurons", model.size, f"{model.file}: crossbarSize")
+    if crowded:
+        raise DoesNotFit(crowded)
     columns, connected = _columns(model, mesh.columns)
     number = np.array([core.id for core in model.cores], np.int64)
     width = max((core.axon_type.shape[0] for core in model.cores), default=0)

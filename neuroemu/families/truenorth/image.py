@@ -267,12 +267,9 @@ def build_cores(
     """
     numbers = np.asarray(number, np.int64)
     count, axons, neurons = synapses.shape
-    findings = []
-    if axons > SIZE:
-        findings.append(_too_many("axons", axons))
-    if neurons > SIZE:
-        findings.append(_too_many("neurons", neurons))
-    if findings:
+    findings: list[Finding] = []
+    where = f"cores {int(numbers[0])}..{int(numbers[-1])}" if count > 1 else "".join(f"core {core}" for core in numbers)
+    if findings := [*too_many("axons", axons, where), *too_many("neurons", neurons, where)]:
         raise DoesNotFit(findings)
     has_target = np.zeros((count, neurons), np.bool_) if connected is None else np.asarray(connected, np.bool_)
     arrays: dict[str, Any] = {}
@@ -297,9 +294,11 @@ def build_cores(
     return Cores(number=numbers, seed=seeds.astype(np.int64), crossbar=crossbar, **arrays)
 
 
-def _too_many(what: str, count: int) -> Finding:
-    message = f"a core has {count} {what}; a TrueNorth core has {SIZE} ({count - SIZE} too many)"
-    return Finding("NE5603", message, fixes=("spread them over several cores",))
+def too_many(what: str, count: int, where: str) -> Iterator[Finding]:
+    """NE5603 where a core has more axons or neurons than the chip's."""
+    if count > SIZE:
+        message = f"a core has {count} {what}; a TrueNorth core has {SIZE} ({count - SIZE} too many)"
+        yield Finding("NE5603", message, where, ("spread them over several cores",))
 
 
 def _outside(
@@ -321,11 +320,24 @@ def _outside(
         "NE5603",
         f"{_UNITS[name]} {value} is outside {low}..{high} by {by}{many}",
         f"core {int(numbers[place[0]])}, {what} {place[1]}{kind}",
-        _FIXES.get(name, ()),
+        _FIXES[name],
     )
 
 
+_ONE_BIT = ("write 0 or 1",)
+_SCALED = ("scale weights, leak and thresholds down together",)
 _FIXES = {
+    "stochastic": _ONE_BIT,
+    "stochastic_leak": _ONE_BIT,
+    "reversal": _ONE_BIT,
+    "kappa": _ONE_BIT,
+    "potential": _SCALED,
+    "leak": _SCALED,
+    "alpha": _SCALED,
+    "beta": _SCALED,
+    "reset": _SCALED,
+    "mask_bits": ("add fewer random bits to the thresholds",),
+    "gamma": ("use 0 (to a value), 1 (linear) or 2 (none)",),
     "axon_type": ("use at most four distinct weights per neuron and core, one per axon type",),
     "weight": ("scale weights and thresholds down", "split the synapse over several axons"),
     "delay": ("use a delay of 1 to 15 ticks", "chain relay neurons for longer delays"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.truenorth.image import SIZE, Cores, ProgramImage, build_cores, limits_of
 from neuroemu.families.truenorth.lowered import REGISTERS, LoweredNetwork
 from neuroemu.families.truenorth.pieces import Piece, Wired
@@ -22,14 +23,80 @@ _CORES_AT_ONCE = 64
 
 
 def map_pieces(wired: Wired, chip: Any, placer: str, seed: int) -> Placement[Piece]:
-    """Pack the pieces and place the cores.
+    """Pack the pieces and place the cores on the fewest chips, side by side and within the reach of packets where possible.
 
     Raises:
-        DoesNotFit: NE4106 when the mesh has too few cores.
+        DoesNotFit: NE4106 when the mesh has too few cores, NE3611 for targets beyond the reach of a packet.
     """
     use = np.array([(piece.axons, piece.slots) for piece in wired.pieces], np.int64).reshape(-1, 2)
     room = np.array([int(chip.limits.axons.value), int(chip.limits.neurons.value)], np.int64)
-    return place_pieces(wired.pieces, use, room, RESOURCES, chip.structure.mesh, CUTTER, placer, seed)
+    placement = place_pieces(
+        wired.pieces,
+        use,
+        room,
+        RESOURCES,
+        chip.structure.mesh,
+        CUTTER,
+        placer,
+        seed,
+        corner=lambda cores: corner_for(chip, cores),
+    )
+    if findings := beyond_reach(placement, chip):
+        raise DoesNotFit(findings)
+    return placement
+
+
+def corner_for(chip: Any, cores: int) -> tuple[int, int]:
+    """Columns and rows of the corner of the mesh that so many cores are placed on.
+
+    Whole chips, as few as hold them and as square as possible. Where a packet cannot cross these, the largest corner that any
+    packet can cross is taken if it holds the cores; else targets may be out of reach.
+    """
+    structure, mesh = chip.structure, chip.structure.mesh
+    across = min(int(chip.limits.target_cores_back.value), int(chip.limits.target_cores_ahead.value)) + 1
+    wide, high = int(structure.mesh_columns.value), int(structure.mesh_rows.value)
+    corners = [
+        (wide * columns, high * rows)
+        for columns in range(1, int(structure.chip_columns.value) + 1)
+        for rows in range(1, int(structure.chip_rows.value) + 1)
+    ]
+    corners.append((min(across, mesh.columns), min(across, mesh.rows)))
+    return min(
+        (corner for corner in corners if corner[0] * corner[1] >= cores),
+        key=lambda corner: (max(corner) > across, corner[0] * corner[1], max(corner)),
+    )
+
+
+def beyond_reach(placement: Placement[Piece], chip: Any) -> list[Finding]:
+    """NE3611 for every pair of populations with a target that no packet reaches, with the farthest one's cores."""
+    mesh, limits = chip.structure.mesh, chip.limits
+    back, ahead = int(limits.target_cores_back.value), int(limits.target_cores_ahead.value)
+    worst: dict[tuple[str, str], tuple[int, int, int, int, int]] = {}
+    for number, piece in enumerate(placement.pieces):
+        own = int(placement.core_of_piece[number])
+        for reached in np.unique(piece.target[piece.target >= 0]).tolist():
+            core = int(placement.core_of_piece[reached])
+            dx, dy = core % mesh.columns - own % mesh.columns, core // mesh.columns - own // mesh.columns
+            by = max(-back - min(dx, dy), max(dx, dy) - ahead)
+            pair = piece.population.name, placement.pieces[reached].population.name
+            if by > 0:
+                worst[pair] = max(worst.get(pair, (0, 0, 0, 0, 0)), (by, own, core, dx, dy))
+    return [_out_of_reach(*pair, *found, back, ahead) for pair, found in worst.items()]
+
+
+def _out_of_reach(
+    source: str, target: str, by: int, own: int, core: int, dx: int, dy: int, back: int, ahead: int
+) -> Finding:
+    message = (
+        f"{source} on core {own} sends to {target} on core {core}, {dx:+d} cores in x and {dy:+d} in y; a packet reaches "
+        f"-{back}..{ahead}, {by} less"
+    )
+    fixes = (
+        f"make the network smaller, so that it fits on {ahead + 1} x {ahead + 1} cores",
+        "try another --placer or --seed",
+        "put a population of relays (weight 1, threshold 1) in between",
+    )
+    return Finding("NE3611", message, f"projection {source} to {target}", fixes)
 
 
 def build_image(
@@ -38,7 +105,7 @@ def build_image(
     """Crossbars, registers and targets of the placed network.
 
     Raises:
-        DoesNotFit: NE5603 for a target beyond the reach of a packet.
+        DoesNotFit: NE5603 for a value that its field does not hold.
     """
     first_axon, first_slot, core_of = _layout(placement)
     mesh_columns = chip.structure.mesh.columns
