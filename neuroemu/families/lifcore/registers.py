@@ -6,54 +6,19 @@ An address is ``{region (4 bits), offset}``; every word has 32 bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from neuroemu.image.bitfields import BitField
+from neuroemu.image.bus import REGION_BITS, WORD, BusMap, Region, Register, word
 
-from neuroemu.image.bitfields import BitField, Layout
+__all__ = ["BUS", "REGIONS", "REGION_BITS", "REGION_NUMBER", "REGISTERS", "REGISTER_BITS", "REGISTER_NUMBER", "WORD"]
 
-WORD = 32
-REGION_BITS = 4
 REGISTER_BITS = 4
 IDENTITY = 0x4C4946
 VERSION = 1
 
-
-@dataclass(frozen=True)
-class Register:
-    """One register: ``access`` is ``read``, ``write`` or ``both``; ``reset`` says what a reset leaves in it."""
-
-    number: int
-    layout: Layout
-    access: str
-    reset: str = "0"
-
-    @property
-    def name(self) -> str:
-        return self.layout.name
-
-
-@dataclass(frozen=True)
-class Region:
-    """A memory behind the bus; ``offset`` says how an entry is addressed, ``layout`` what a word holds at full width."""
-
-    number: int
-    layout: Layout
-    offset: str
-
-    @property
-    def name(self) -> str:
-        return self.layout.name
-
-
-def _word(name: str, *fields: BitField) -> Layout:
-    """A 32-bit word; unused high bits read as zero."""
-    unused = WORD - sum(item.width for item in fields)
-    return Layout(name, fields + ((BitField("", f"pad:{unused}", "zero"),) if unused else ()))
-
-
 REGISTERS = (
     Register(
         0,
-        _word(
+        word(
             "identity",
             BitField("version", "uint:8", "of this map", (VERSION, VERSION)),
             BitField("magic", "uint:24", "the letters LIF", (IDENTITY, IDENTITY)),
@@ -63,7 +28,7 @@ REGISTERS = (
     ),
     Register(
         1,
-        _word(
+        word(
             "status",
             BitField("idle", "uint:1", "1: the bus is only served while nothing runs", (1, 1)),
             BitField("error", "uint:1", "sticky: an axon or a size beyond the build was refused; a clear forgets it"),
@@ -73,19 +38,19 @@ REGISTERS = (
     ),
     Register(
         2,
-        _word("control", BitField("clear", "uint:1", "1: zero state, accumulators, tick, counters and error")),
+        word("control", BitField("clear", "uint:1", "1: zero state, accumulators, tick, counters and error")),
         "write",
         "",
     ),
     Register(
         3,
-        _word("size", BitField("neurons", "uint:16", "neurons in use, 1 to those of the build; others are refused")),
+        word("size", BitField("neurons", "uint:16", "neurons in use, 1 to those of the build; others are refused")),
         "both",
         "neurons of the build",
     ),
     Register(
         4,
-        _word(
+        word(
             "leak",
             BitField("amount", "uint:24", "factor of 4096, shift or constant"),
             BitField("mode", "uint:2", "0 factor of 4096, 1 shift, 2 constant; one that is built in", (0, 2)),
@@ -94,7 +59,7 @@ REGISTERS = (
     ),
     Register(
         5,
-        _word(
+        word(
             "mode",
             BitField("compare", "uint:1", "0 above the threshold, 1 at or above it"),
             BitField("reset", "uint:2", "0 to the reset value, 1 subtract the threshold, 2 none", (0, 2)),
@@ -106,11 +71,11 @@ REGISTERS = (
         "both",
     ),
     Register(
-        6, _word("reset_value", BitField("value", "int:32", "potential after a spike and while refractory")), "both"
+        6, word("reset_value", BitField("value", "int:32", "potential after a spike and while refractory")), "both"
     ),
     Register(
         7,
-        _word(
+        word(
             "current_keep",
             BitField(
                 "share", "uint:13", "of the current kept per tick, of 4096; 0 where no current is built in", (0, 4096)
@@ -118,21 +83,19 @@ REGISTERS = (
         ),
         "both",
     ),
-    Register(
-        8, _word("tick", BitField("ticks", "uint:32", "finished since the last clear; stops at all ones")), "read"
-    ),
-    Register(9, _word("cycles", BitField("busy", "uint:32", "cycles of the cycle contract, wrapping")), "read"),
-    Register(10, _word("stalls", BitField("waited", "uint:32", "cycles an output packet waited, wrapping")), "read"),
-    Register(11, _word("left_range", BitField("events", "uint:32", "updates that left the range, wrapping")), "read"),
+    Register(8, word("tick", BitField("ticks", "uint:32", "finished since the last clear; stops at all ones")), "read"),
+    Register(9, word("cycles", BitField("busy", "uint:32", "cycles of the cycle contract, wrapping")), "read"),
+    Register(10, word("stalls", BitField("waited", "uint:32", "cycles an output packet waited, wrapping")), "read"),
+    Register(11, word("left_range", BitField("events", "uint:32", "updates that left the range, wrapping")), "read"),
     Register(
         12,
-        _word("build_size", BitField("neurons", "uint:16", "NEURONS"), BitField("axons", "uint:16", "AXONS")),
+        word("build_size", BitField("neurons", "uint:16", "NEURONS"), BitField("axons", "uint:16", "AXONS")),
         "read",
         "constant",
     ),
     Register(
         13,
-        _word(
+        word(
             "build_routes",
             BitField("routes", "uint:16", "ROUTES"),
             BitField("core_bits", "uint:5", "CORE_BITS"),
@@ -143,7 +106,7 @@ REGISTERS = (
     ),
     Register(
         14,
-        _word(
+        word(
             "build_widths",
             BitField("weight_bits", "uint:6", "WEIGHT_BITS"),
             BitField("potential_bits", "uint:6", "V_BITS"),
@@ -157,7 +120,7 @@ REGISTERS = (
     ),
     Register(
         15,
-        _word(
+        word(
             "build_features",
             BitField("factor", "uint:1", "FACTOR: leak by factor"),
             BitField("shift", "uint:1", "SHIFT: leak by shift"),
@@ -173,31 +136,32 @@ REGISTERS = (
 )
 
 REGIONS = (
-    Region(0, _word("register", BitField("", "pad:32", "see the registers")), "register"),
-    Region(1, _word("weight", BitField("weight", "int:32", "two's complement")), "axon * NEURONS + neuron"),
-    Region(2, _word("threshold", BitField("threshold", "int:32", "one bit more than a potential")), "neuron"),
+    Region(0, word("register", BitField("", "pad:32", "see the registers")), "register"),
+    Region(1, word("weight", BitField("weight", "int:32", "two's complement")), "axon * NEURONS + neuron"),
+    Region(2, word("threshold", BitField("threshold", "int:32", "one bit more than a potential")), "neuron"),
     Region(
-        3, _word("bias", BitField("bias", "int:32", "added in every tick from the neuron's bias start on")), "neuron"
+        3, word("bias", BitField("bias", "int:32", "added in every tick from the neuron's bias start on")), "neuron"
     ),
-    Region(4, _word("bias_start", BitField("tick", "uint:32", "first tick with bias")), "neuron"),
-    Region(5, _word("potential", BitField("potential", "int:32", "v; zero after a clear")), "neuron"),
+    Region(4, word("bias_start", BitField("tick", "uint:32", "first tick with bias")), "neuron"),
+    Region(5, word("potential", BitField("potential", "int:32", "v; zero after a clear")), "neuron"),
     Region(
-        6, _word("current", BitField("current", "int:32", "u; zero after a clear, 0 where none is built in")), "neuron"
+        6, word("current", BitField("current", "int:32", "u; zero after a clear, 0 where none is built in")), "neuron"
     ),
-    Region(7, _word("refractory", BitField("ticks", "uint:32", "still to wait; zero after a clear")), "neuron"),
-    Region(8, _word("accumulator", BitField("arrived", "int:32", "since the last tick; zero after a clear")), "neuron"),
+    Region(7, word("refractory", BitField("ticks", "uint:32", "still to wait; zero after a clear")), "neuron"),
+    Region(8, word("accumulator", BitField("arrived", "int:32", "since the last tick; zero after a clear")), "neuron"),
     Region(
         9,
-        _word(
+        word(
             "route_list", BitField("first", "uint:16", "first route"), BitField("count", "uint:16", "routes, may be 0")
         ),
         "neuron",
     ),
     Region(
         10,
-        _word("route", BitField("axon", "uint:16", "at the target core"), BitField("core", "uint:16", "target core")),
+        word("route", BitField("axon", "uint:16", "at the target core"), BitField("core", "uint:16", "target core")),
         "route",
     ),
 )
+BUS = BusMap("lif_core", "LIF", IDENTITY << 8 | VERSION, REGISTER_BITS, REGISTERS, REGIONS)
 REGISTER_NUMBER = {register.name: register.number for register in REGISTERS}
 REGION_NUMBER = {region.name: region.number for region in REGIONS}

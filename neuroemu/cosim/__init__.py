@@ -1,0 +1,1 @@
+"""The Verilog cores of rtl/ against the Python model that they implement."""
