@@ -7,27 +7,36 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from neuroemu.families.loihi import packing
+from neuroemu.families.truenorth import image as crossbars
 from neuroemu.image.container import Program
 from neuroemu.spec import load_chip
 from neuroemu.toolchain import deploy
 from tests.small import restless
 
-_SMALL_CORES = {"loihi1": "compartments", "lifcore": "neurons"}
-PROGRAMS = ("loihi1", "loihi1 with noise", "lifcore")
+_CORES_OF = {
+    "loihi1": "compartments: {value: 64",
+    "lifcore": "neurons: {value: 64",
+    "truenorth": "neurons: {value: 256",
+}
+PROGRAMS = ("loihi1", "loihi1 with noise", "lifcore", "truenorth", "truenorth with noise")
 
 
 @cache
 def program_of(name: str) -> Program:
-    """``restless`` on the cores of a chip of which each holds 64 neurons, so that threads share the work."""
+    """``restless`` on the cores of a chip that hold at most 256 neurons each, so that threads share the work."""
     chip = name.removesuffix(" with noise")
-    limit = f"{_SMALL_CORES[chip]}: {{value: 64, kind: assumed, note: a test}}"
+    limit = f"{_CORES_OF[chip]}, kind: assumed, note: a test}}"
     with TemporaryDirectory() as folder:
         file = Path(folder) / "small.yaml"
         file.write_text(f"extends: {chip}\nname: small\ntitle: small cores\nlimits:\n  {limit}\n")
         spec = load_chip(file)
     program = deploy(restless(), spec).compiled.program
-    return noisy(program) if name.endswith("noise") else program
+    if not name.endswith("noise"):
+        return program
+    return drawing(program) if chip == "truenorth" else noisy(program)
 
 
 def noisy(program: Program) -> Program:
@@ -43,3 +52,20 @@ def noisy(program: Program) -> Program:
         for core in image.cores
     )
     return packing.pack(replace(image, cores=cores, seed=5))
+
+
+def drawing(program: Program) -> Program:
+    """The same program with random leaks and thresholds, and random synapses of one axon type."""
+    image = crossbars.unpack(program)
+    cores = image.cores
+    used = cores.alpha != crossbars.UNUSED_ALPHA
+    stochastic = np.zeros_like(cores.stochastic)
+    stochastic[..., 0] = used
+    changed = replace(
+        cores,
+        stochastic=stochastic,
+        leak=np.where(used, 90, cores.leak).astype(np.int16),
+        stochastic_leak=used.astype(np.uint8),
+        mask_bits=np.where(used, 4, 0).astype(np.uint8),
+    )
+    return crossbars.pack(replace(image, cores=changed, seed=5))

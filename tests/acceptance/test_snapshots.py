@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neuroemu.formats.ibm_cpe import CpeSpikes, spikes_text
 from neuroemu.image.container import write_program
 from neuroemu.report import from_json
 from tests.acceptance.command_line import EXAMPLES, REPOSITORY, Answer, neuroemu
@@ -133,18 +135,43 @@ def test_a_run_that_completes_leaves_no_snapshot(bench: Path, tmp_path: Path) ->
     assert f"no snapshot in {tmp_path / 'snapshot'}: the run starts at tick 0" in answer.err
 
 
-def test_a_deployment_is_resumed_like_a_program(tmp_path: Path) -> None:
-    command = ("deploy", EXAMPLES / "digits_recurrent.nir", "--input", EXAMPLES / "digits_recurrent.npz")
-    command = (*command, "--chip", "loihi1", "--samples", "6", "-q")
+def mapped_model(folder: Path) -> tuple[str | Path, ...]:
+    """Words that deploy a model of IBM's tools with a spike file."""
+    golden = REPOSITORY / "tests" / "golden" / "truenorth"
+    model, spikes = folder / "model.json", folder / "spikes.sfti"
+    model.write_bytes(gzip.decompress((golden / "ibm_cpe_pattern_match.model.json.gz").read_bytes()))
+    rain = np.argwhere(np.random.default_rng(2).random((80, 256)) < 0.2)
+    spikes.write_text(spikes_text(CpeSpikes(rain[:, 0], np.zeros_like(rain[:, 0]), rain[:, 1])))
+    return model, "--input", spikes, "--chip", "truenorth"
+
+
+DEPLOYMENTS = {
+    "network on loihi1": lambda _: (
+        *(EXAMPLES / "digits_recurrent.nir", "--input", EXAMPLES / "digits_recurrent.npz"),
+        *("--chip", "loihi1", "--samples", "6"),
+    ),
+    "network on truenorth": lambda _: (
+        *(EXAMPLES / "digits_trinary.yaml", "--input", EXAMPLES / "digits_test.npz"),
+        *("--chip", "truenorth", "--samples", "6"),
+    ),
+    "model of IBM's tools": mapped_model,
+}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_is_resumed_like_a_program(name: str, tmp_path: Path) -> None:
+    command = ("deploy", *DEPLOYMENTS[name](tmp_path), "-q")
     assert neuroemu(*command, "-o", tmp_path / "whole").exit_code == 0
     fault = FAULT.format(name="replace", call=3)
-    process = started(*command, "-o", tmp_path / "out", "--snapshot-every", "20", fault=fault)
+    process = started(*command, "-o", tmp_path / "out", "--snapshot-every", "20", "--threads", "2", fault=fault)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert newest_tick(tmp_path / "out") == 40
-    assert neuroemu(*command, "-o", tmp_path / "out", "--resume").exit_code == 0
-    assert sorted(os.listdir(tmp_path / "out")) == ["program.nemu", *sorted(RESULTS)]
-    for result in os.listdir(tmp_path / "out"):
+    assert neuroemu(*command, "-o", tmp_path / "out", "--resume", "--threads", "3").exit_code == 0
+    names = sorted(os.listdir(tmp_path / "whole"))
+    assert {"program.nemu", *RESULTS} <= set(names)
+    assert sorted(os.listdir(tmp_path / "out")) == names
+    for result in names:
         assert (tmp_path / "out" / result).read_bytes() == (tmp_path / "whole" / result).read_bytes(), result
 
 

@@ -44,10 +44,10 @@ class TrueNorthFamily:
         )
 
     def boot(self, program: Program, *, threads: int = 1, per_tick: bool = True) -> Booted:
-        """Unpack and load a program; see :class:`neuroemu.families.Family`. The load of every tick is always counted."""
+        """Unpack and load a program; see :class:`neuroemu.families.Family`."""
         from neuroemu.families.truenorth.boot import boot
 
-        return boot(program, threads)
+        return boot(program, threads, per_tick)
 
     def costs(self, booted: Booted, samples: int) -> CostReport:
         """Counters and estimates so far; see :class:`neuroemu.families.Family`."""

@@ -25,12 +25,12 @@ class TrueNorthBooted(Booted):
     core_numbers: tuple[int, ...]
 
 
-def boot(program: Program, threads: int = 1) -> TrueNorthBooted:
+def boot(program: Program, threads: int = 1, per_tick: bool = True) -> TrueNorthBooted:
     """Unpack, load and wire the meter; raises BadInput for a damaged program."""
-    return boot_image(unpack(program), threads)
+    return boot_image(unpack(program), threads, per_tick)
 
 
-def boot_image(image: ProgramImage, threads: int = 1) -> TrueNorthBooted:
+def boot_image(image: ProgramImage, threads: int = 1, per_tick: bool = True) -> TrueNorthBooted:
     """Load an image that needs no unpacking (a recorded case may hold more than the rows of a chip do)."""
     chip: Any = ChipSpec.from_dict(image.chip)
     mesh = chip.structure.mesh
@@ -38,7 +38,7 @@ def boot_image(image: ProgramImage, threads: int = 1) -> TrueNorthBooted:
     routes = routes_of(image, chip, mesh)
     return TrueNorthBooted(
         engine=TrueNorthEngine(compiled, threads),
-        meter=CrossbarMeter(routes, compiled.inputs, compiled.cores, chip.timing.core_load_limit),
+        meter=CrossbarMeter(routes, compiled.inputs, compiled.cores, chip.timing.core_load_limit, per_tick),
         symbols=image.symbols,
         constant_ports=tuple(port.name for port in image.symbols.inputs if port.constant),
         neurons_of=image.symbols.engine_neurons(image.cores.number.tolist(), np.full(compiled.cores, SIZE)),

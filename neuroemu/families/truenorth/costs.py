@@ -131,11 +131,11 @@ def _tick_findings(timing: Any) -> tuple[Finding, ...]:
 
 def _load_findings(booted: TrueNorthBooted, meter: CrossbarMeter) -> tuple[Finding, ...]:
     """Ticks that a core may not finish in real time: how many there were in all, then the first of them."""
-    total = int(meter.cores_over_load.sum())
+    total = meter.core_ticks_over
     if not total:
         return ()
     rows = meter.first_over[: min(LISTED, total)].tolist()
-    ticks, tick_s = int((meter.cores_over_load > 0).sum()), booted.chip.timing.tick.people()
+    ticks, tick_s = meter.ticks_over, booted.chip.timing.tick.people()
     limit = f"{meter.core_load_limit:,} synaptic events, the most that a core is shown to serve in {tick_s}"
     named = "named below" if total == len(rows) else f"the first {len(rows)} are named below"
     fixes = ("spread the neurons of these cores over more cores", "choose a longer tick in the chip file")
@@ -169,11 +169,11 @@ def _band(chip: Any, name: str) -> Band:
 def _time_lines(booted: TrueNorthBooted, meter: CrossbarMeter, tick_s: float) -> tuple[TimeLine, ...]:
     """The tick is fixed; beside it, how much the busiest core did in one and whether more than has been shown to fit."""
     lines = [TimeLine("ticks", meter.ticks * tick_s, f"{meter.ticks:,} x {tick_s * 1e3:g} ms", ("timing.tick",))]
-    if meter.ticks:
+    if meter.ticks and meter.per_tick:
         tick = int(np.argmax(meter.most_events))
         core = booted.core_numbers[int(meter.busiest_core[tick])]
         shown = f"{int(meter.most_events[tick]):,} synaptic events on core {core} in tick {tick}"
-        over = int(meter.cores_over_load.sum())
+        over = meter.core_ticks_over
         verdict = f"; {over:,} core ticks exceed what is shown to fit {tick_s * 1e3:g} ms" if over else ""
         limit = f", {meter.core_load_limit:,} are shown to fit"
         used = ("timing.core_load_shown", "timing.tick", "timing.reference_tick")

@@ -28,6 +28,20 @@ class Routes(NamedTuple):
 MOST_LISTED = 20
 """Core ticks beyond the shown load that are kept one by one; all are counted."""
 
+_COUNTERS = (
+    TICKS,
+    "input_spikes",
+    "neuron_spikes",
+    "active",
+    "left_range",
+    "merged",
+    "axon_events",
+    "synaptic_events",
+    "core_ticks_over",
+    "ticks_over",
+    "first_over",
+)
+
 
 class CrossbarMeter:
     """Counts a run's events chunk by chunk; a spike is booked in the tick in which it is sent.
@@ -35,17 +49,19 @@ class CrossbarMeter:
     Args:
         inputs: number of host sources; spikes of neurons are numbered after them.
         core_load_limit: synaptic events of a core in a tick that silicon has been shown to serve in real time.
+        per_tick: keep the load of every tick; without it only totals are kept.
 
     Attributes:
+        core_ticks_over, ticks_over: core ticks beyond that limit, and ticks that have any.
         first_over: (MOST_LISTED, 3) tick, position of the core and its events where a core went beyond that limit first, by
             tick and core; -1 in rows that are free.
     """
 
-    def __init__(self, routes: Routes, inputs: int, cores: int, core_load_limit: int):
+    def __init__(self, routes: Routes, inputs: int, cores: int, core_load_limit: int, per_tick: bool = True):
         self.routes, self.inputs, self.cores = routes, inputs, cores
-        self.core_load_limit = core_load_limit
+        self.core_load_limit, self.per_tick = core_load_limit, per_tick
         self.first_over = np.full((MOST_LISTED, 3), -1, np.int64)
-        self.ticks = self.input_spikes = 0
+        self.ticks = self.input_spikes = self.core_ticks_over = self.ticks_over = 0
         self.neuron_spikes = np.zeros(SIZE * cores, np.int64)
         self.active, self.left_range, self.merged, self.axon_events, self.synaptic_events = np.zeros(
             (5, cores), np.int64
@@ -68,14 +84,21 @@ class CrossbarMeter:
         self.synaptic_events += chunk.synaptic_events.sum(axis=0, dtype=np.int64)
         self.left_range += chunk.range_events["left_range"]
         self.merged += chunk.merged
+        over = chunk.synaptic_events > self.core_load_limit
+        in_tick = over.sum(axis=1, dtype=np.int64)
+        self.core_ticks_over += int(in_tick.sum())
+        self.ticks_over += int(np.count_nonzero(in_tick))
+        if in_tick.any():
+            self._list(over, chunk)
+        if self.per_tick:
+            self._keep(chunk, in_tick)
+
+    def _keep(self, chunk: CrossbarChunk, over: Int64) -> None:
         busiest = np.argmax(chunk.synaptic_events, axis=1)
         self._events_per_tick.append(chunk.synaptic_events.sum(axis=1, dtype=np.int64))
         self._most_events.append(chunk.synaptic_events[np.arange(busiest.shape[0]), busiest].astype(np.int64))
         self._busiest.append(busiest.astype(np.int64))
-        over = chunk.synaptic_events > self.core_load_limit
-        self._over.append(over.sum(axis=1, dtype=np.int64))
-        if self._over[-1].any():
-            self._list(over, chunk)
+        self._over.append(over)
 
     def _list(self, over: NDArray[np.bool_], chunk: CrossbarChunk) -> None:
         free = np.flatnonzero(self.first_over[:, 0] < 0)
@@ -84,15 +107,15 @@ class CrossbarMeter:
         self.first_over[free[: rows.shape[0]]] = rows
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Copies of all counters and of the load of every tick."""
-        counted = (TICKS, "input_spikes", "neuron_spikes", "active", "left_range", "merged", "axon_events")
-        return {
-            **{name: np.array(getattr(self, name), np.int64) for name in (*counted, "synaptic_events", "first_over")},
+        """Copies of all counters and, where it is kept, of the load of every tick."""
+        loads = {
             PER_TICK + "synaptic_events": self.events_per_tick,
             PER_TICK + "most_events": self.most_events,
             PER_TICK + "busiest_core": self.busiest_core,
             PER_TICK + "cores_over_load": self.cores_over_load,
         }
+        counters = {name: np.array(getattr(self, name), np.int64) for name in _COUNTERS}
+        return counters | (loads if self.per_tick else {})
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a snapshot; raises BadInput (NE6020) for arrays of other names, types or shapes."""
@@ -100,6 +123,8 @@ class CrossbarMeter:
         for name, array in arrays.items():
             if not name.startswith(PER_TICK):
                 setattr(self, name, array.copy() if array.ndim else int(array))
+        if not self.per_tick:
+            return
         self._events_per_tick = [arrays[PER_TICK + "synaptic_events"].copy()]
         self._most_events = [arrays[PER_TICK + "most_events"].copy()]
         self._busiest = [arrays[PER_TICK + "busiest_core"].copy()]
@@ -155,7 +180,7 @@ class CrossbarMeter:
             "chip_crossings": int((sent * self.routes.crossings).sum()),
             "merged_spikes": int(self.merged.sum()),
             "membrane_saturations": int(self.left_range.sum()),
-            "core_ticks_over_shown_load": int(self.cores_over_load.sum()),
+            "core_ticks_over_shown_load": self.core_ticks_over,
         }
 
 

@@ -257,6 +257,22 @@ def test_counters_go_on_from_a_snapshot() -> None:
         second.meter.restore({})
 
 
+def test_a_meter_that_keeps_no_ticks_counts_and_warns_as_well() -> None:
+    data = CHIP.to_dict()
+    data["timing"]["core_load_shown"]["value"] = 300
+    rng = np.random.default_rng(3)
+    image = image_of(random_cores(rng, 3, 0.3, 0.3), chip=ChipSpec.from_dict(data))
+    inputs = random_inputs(rng, 3 * SIZE, 9, 0.05)
+    kept, totals = (ran(boot_image(image, per_tick=per_tick), inputs, 9) for per_tick in (True, False))
+    assert meter_of(kept).totals() == meter_of(totals).totals()
+    assert meter_of(kept).totals()["core_ticks_over_shown_load"] == int(meter_of(kept).cores_over_load.sum()) > 5
+    assert meter_of(kept).ticks_over == int((meter_of(kept).cores_over_load > 0).sum())
+    told = [FAMILY.costs(booted, 1) for booted in (kept, totals)]
+    assert told[0].findings == told[1].findings != ()
+    assert [len(report.sets[0].time_lines) for report in told] == [2, 1]
+    assert told[0].sets[0].energy == told[1].sets[0].energy
+
+
 def test_the_band_of_the_energy_comes_from_published_powers() -> None:
     low, high = CHIP.validation.error_band("static_marginal", "energy")
     assert (low, high) == (-0.107, 0.209)
