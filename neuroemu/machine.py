@@ -171,13 +171,13 @@ class Machine:
 
     Args:
         file: name of the file that the program came from.
-        mapping: the mapping section of its reports, where it is known; a program file does not hold it.
+        mapped_by: ``partitioner`` and ``placer``, where they are known; a program file does not hold them.
     """
 
-    def __init__(self, program: Program, file: str | None = None, mapping: Mapping[str, Any] | None = None):
+    def __init__(self, program: Program, file: str | None = None, mapped_by: Mapping[str, str] | None = None):
         self.program = program
         self.file = file
-        self.mapping = mapping
+        self.mapped_by = mapped_by or {}
         self.family: Family = load_family(str(program.manifest.get("family", "")))
 
     @classmethod
@@ -188,7 +188,7 @@ class Machine:
     def with_seed(self, seed: int) -> Machine:
         """The same program with another seed of the chip's noise."""
         program = Program({**self.program.manifest, "seed": seed}, self.program.sections)
-        return Machine(program, self.file, self.mapping)
+        return Machine(program, self.file, self.mapped_by)
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -277,13 +277,17 @@ class Machine:
             "neuroemu": f"{__version__} {source_hash()}",
         }
 
+    def _mapping(self, booted: Booted) -> dict[str, Any] | None:
+        told = booted.mapping()
+        return None if told is None else {**told, **self.mapped_by}
+
     def describe(self) -> dict[str, Any]:
         """Report of a bare program that was not run."""
         booted = self.family.boot(self.program)
         return build_report(
             chip=self.chip,
             network=symbols_section(booted, "program", self.file),
-            mapping=self.mapping,
+            mapping=self._mapping(booted),
             rounding=None,
             findings=(),
         )
@@ -293,7 +297,7 @@ class Machine:
         return build_report(
             chip=self.chip,
             network=symbols_section(run.booted, "program", self.file),
-            mapping=self.mapping,
+            mapping=self._mapping(run.booted),
             rounding=None,
             findings=(),
             run=run,

@@ -330,7 +330,6 @@ def deploy_mapped_and_report(
     """Put a mapped model on its chip and run a spike file or samples of its axons; ``unused`` options are refused."""
     from neuroemu.families.truenorth.corelets import image_of_model, inputs_of_spikes, output_spikes
     from neuroemu.families.truenorth.image import pack
-    from neuroemu.families.truenorth.summary import mapping_section
     from neuroemu.formats.ibm_cpe import read_model, read_spikes, spikes_text
 
     spec = chip if isinstance(chip, ChipSpec) else load_chip(chip)
@@ -341,7 +340,8 @@ def deploy_mapped_and_report(
     snapshots = _snapshots(output, snapshot_every, resume, note, runs=spikes_file is not None)
     model = read_model(file)
     image = image_of_model(model, spec)
-    machine = Machine(pack(image), file.name, mapping_section(image, spec)).with_seed(seed)
+    mapped_by = {"partitioner": "IBM's tools", "placer": "core ids row by row"}
+    machine = Machine(pack(image), file.name, mapped_by).with_seed(seed)
     run = None
     if spikes_file is None:
         report = machine.describe()

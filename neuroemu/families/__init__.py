@@ -68,6 +68,10 @@ class Booted:
     membrane: str
     inputs: int
 
+    def mapping(self) -> dict[str, Any] | None:
+        """The mapping section of a report as far as the image tells it (plain data, no activity); None where it does not."""
+        return None
+
 
 class Family(Protocol):
     """One chip family."""

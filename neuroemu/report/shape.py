@@ -209,10 +209,10 @@ Link.__doc__ = "Traffic of one directed link between routers."
 class Mapping(TypedDict):
     """Where the network runs."""
 
-    partitioner: str
-    """Algorithm that split populations over cores."""
-    placer: str
-    """Algorithm that put cores on the mesh."""
+    partitioner: str | None
+    """Algorithm that split populations over cores; null when only the program file is known."""
+    placer: str | None
+    """Algorithm that put cores on the mesh; null when only the program file is known."""
     router: str
     """Algorithm that chose routes."""
     cores_used: int

@@ -241,7 +241,8 @@ def _cores(report: ReportDocument, console: Console) -> Text | None:
     fullest.sort(key=lambda item: (-item[0], item[1]))
     lines = [f"Fullest core: {', '.join(text for _, text in fullest[:5])}"] if fullest else []
     steps = ratio(mapping["hops"], mapping["messages"])
-    mapped = f"Mapped by {mapping['partitioner']}, {mapping['placer']}, {mapping['router']}"
+    mapper = [name for name in (mapping["partitioner"], mapping["placer"]) if name]
+    mapped = f"Mapped by {', '.join([*mapper, mapping['router']])}" if mapper else "Mapped as the program file says"
     packets = f"{count(mapping['messages'])} packets between cores"
     lines.append(f"{mapped}: {packets}" + ("" if steps is None else f", {plain(steps)} hops each"))
     return Text("\n").join(readable(line, console) for line in lines)

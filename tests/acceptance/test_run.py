@@ -218,3 +218,27 @@ def interrupted_at_work(*words: str | Path, at: Path) -> tuple[int, str]:
             pressed = True
     os.close(terminal)
     return process.wait(), shown.decode(errors="replace")
+
+
+def test_a_truenorth_program_tells_where_it_lies_and_how_full_its_cores_are(tmp_path: Path) -> None:
+    options = ("--chip", "truenorth", "--input", SAMPLES, "--samples", "3", "-q", "-o", tmp_path)
+    assert neuroemu("deploy", EXAMPLES / "digits_trinary.yaml", *options).exit_code == 0
+    wanted = from_json((tmp_path / "report.json").read_bytes())["mapping"]
+    answer = neuroemu("run", tmp_path / "program.nemu", "--input", SAMPLES, "--samples", "3", "-o", tmp_path / "again")
+    assert answer.exit_code == 0 and "Mapped as the program file says" in answer.out
+    found = from_json((tmp_path / "again" / "report.json").read_bytes())["mapping"]
+    assert wanted is not None and found is not None
+    assert (found["partitioner"], found["placer"], found["cores_lower_bound"]) == (None, None, None)
+    for key in ("cores_used", "mesh", "messages", "hops", "max_link_load", "links"):
+        assert found[key] == wanted[key], key
+    assert found["hops"]
+    for core, of_compiler in zip(found["cores"], wanted["cores"], strict=True):
+        assert (core["core"], core["x"], core["y"]) == (of_compiler["core"], of_compiler["x"], of_compiler["y"])
+        assert (core["use"]["axons"], core["use"]["neurons"]) == (
+            of_compiler["use"]["axons"],
+            of_compiler["use"]["neurons"],
+        )
+        assert core["activity"] == of_compiler["activity"]
+        assert 0 < core["use"]["synapses"] < found["limits"]["synapses"]
+    page = (tmp_path / "again" / "report.html").read_text()
+    assert "Shown are columns" in page and "of the 64 x 64 cores of the mesh; all others are free" in page

@@ -70,12 +70,43 @@ def test_cores_without_a_place_are_laid_out_in_order(unknown: dict[str, Any]) ->
 def test_a_large_mesh_has_small_cells(conv: dict[str, Any]) -> None:
     small = core_map(conv["mapping"])
     conv["mapping"]["mesh"] = {"columns": 64, "rows": 64, "cores_per_tile": 1}
-    conv["mapping"]["cores"] = conv["mapping"]["cores"][:1]
+    first, last = (conv["mapping"]["cores"][number] | {"x": place, "y": place} for number, place in ((0, 0), (1, 63)))
+    conv["mapping"]["cores"] = [first, last]
     large = core_map(conv["mapping"])
     assert small is not None and large is not None
     assert (small.cell, large.cell) == (CELL, SMALL_CELL)
+    assert (len(large.tiles), large.frame, small.frame) == (64 * 64, "", "")
     assert small.show_numbers and not large.show_numbers
     assert len(large.axis) <= 32
+
+
+def test_of_a_large_mesh_the_part_in_use_is_shown_and_named(conv: dict[str, Any]) -> None:
+    mapping = conv["mapping"] | {"mesh": {"columns": 64, "rows": 64, "cores_per_tile": 1}}
+    places = ((62, 10), (63, 12))
+    mapping["cores"] = [
+        core | {"core": 64 * y + x, "x": x, "y": y} for core, (x, y) in zip(mapping["cores"], places, strict=False)
+    ]
+    mapping["links"] = [
+        {"from": [62, 10], "to": [63, 10], "packets": 7},
+        {"from": [63, 10], "to": [63, 11], "packets": 7},
+    ]
+    drawn = core_map(mapping)
+    assert drawn is not None
+    assert (drawn.cell, drawn.show_numbers, len(drawn.cells), len(drawn.tiles)) == (CELL, True, 2, 3 * 5)
+    assert (
+        drawn.frame
+        == "Shown are columns 61 to 63 and rows 9 to 13 of the 64 x 64 cores of the mesh; all others are free"
+    )
+    assert [label.text for label in drawn.axis] == ["x 61", "62", "63", "y 9", "10", "11", "12", "13"]
+    marks = [(cell.x, cell.y) for cell in drawn.cells] + [(wire.x1, wire.y1) for wire in drawn.wires]
+    assert all(0 < x < drawn.width and 0 < y < drawn.height for x, y in marks)
+    assert [cell.title.splitlines()[0] for cell in drawn.cells] == [
+        "core 702 at tile (62, 10)",
+        "core 831 at tile (63, 12)",
+    ]
+    mapping["links"][0] = {"from": [4, 10], "to": [5, 10], "packets": 7}
+    wider = core_map(mapping)
+    assert wider is not None and "columns 3 to 63" in wider.frame
 
 
 def test_no_core_no_map(conv: dict[str, Any]) -> None:

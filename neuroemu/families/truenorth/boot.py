@@ -24,6 +24,12 @@ class TrueNorthBooted(Booted):
     chip: Any
     core_numbers: tuple[int, ...]
 
+    def mapping(self) -> dict[str, Any]:
+        """Which cores are in use and how much of each."""
+        from neuroemu.families.truenorth.summary import mapping_section
+
+        return mapping_section(self)
+
 
 def boot(program: Program, threads: int = 1, per_tick: bool = True) -> TrueNorthBooted:
     """Unpack, load and wire the meter; raises BadInput for a damaged program."""

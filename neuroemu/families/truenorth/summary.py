@@ -1,26 +1,34 @@
-"""The mapping section of a report on cores that were mapped before they came here."""
+"""The mapping section of a report on a booted program: what the image tells of the cores that it uses."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neuroemu.families.truenorth.image import SIZE, UNUSED_ALPHA, ProgramImage
+from neuroemu.families.truenorth.core import SIZE, THRESHOLD, TrueNorthEngine, lane_order
+from neuroemu.families.truenorth.image import UNUSED_ALPHA
+
+if TYPE_CHECKING:
+    from neuroemu.families.truenorth.boot import TrueNorthBooted
+
+_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1).astype(np.int64)
 
 
-def mapping_section(image: ProgramImage, chip: Any) -> dict[str, Any]:
+def mapping_section(booted: TrueNorthBooted) -> dict[str, Any]:
     """Cores in use, where they lie, and how much of their axons, neurons and synapses is used; plain data.
 
-    An axon is in use when it meets a used neuron. What the mesh carries is not known before a run.
+    An axon is in use when it meets a used neuron. Who mapped the program, it does not tell, and what the mesh carries is
+    not known before a run.
     """
-    cores, mesh = image.cores, chip.structure.mesh
-    held = _held(image)
+    chip, mesh = booted.chip, booted.chip.structure.mesh
+    held, use = _held(booted), _use(booted)
     return {
-        "partitioner": "IBM's tools",
-        "placer": "core ids row by row",
+        "partitioner": None,
+        "placer": None,
         "router": "xy",
-        "cores_used": cores.count,
+        "cores_used": len(booted.core_numbers),
         "cores_lower_bound": None,
         "binding_resource": None,
         "messages": None,
@@ -35,10 +43,10 @@ def mapping_section(image: ProgramImage, chip: Any) -> dict[str, Any]:
                 "x": number % mesh.columns,
                 "y": number // mesh.columns,
                 "populations": held.get(number, []),
-                "use": _use(image, position),
+                "use": {name: int(column[position]) for name, column in use.items()},
                 "activity": None,
             }
-            for position, number in enumerate(cores.number.tolist())
+            for position, number in enumerate(booted.core_numbers)
         ],
         "limits": {
             "axons": int(chip.limits.axons.value),
@@ -49,18 +57,26 @@ def mapping_section(image: ProgramImage, chip: Any) -> dict[str, Any]:
     }
 
 
-def _use(image: ProgramImage, position: int) -> dict[str, Any]:
-    used = image.cores.alpha[position] != UNUSED_ALPHA
-    for symbol in image.symbols.populations:
-        used[symbol.compartment[symbol.core == image.cores.number[position]]] = True
-    synapses = np.unpackbits(image.cores.crossbar[position], axis=-1)[:, :SIZE] & used
-    return {"axons": int(synapses.any(axis=1).sum()), "neurons": int(used.sum()), "synapses": int(synapses.sum())}
+def _use(booted: TrueNorthBooted) -> dict[str, NDArray[np.int64]]:
+    """Used axons, neurons and synapses, int64 (cores,) each."""
+    assert isinstance(booted.engine, TrueNorthEngine)
+    program = booted.engine.program
+    used = program.neurons.alpha[program.neurons.block[:, THRESHOLD]] != UNUSED_ALPHA
+    for neurons in booted.neurons_of.values():
+        used.reshape(-1)[neurons] = True
+    meets = program.crossbars.row & lane_order(used)[:, None, :]
+    return {
+        "axons": meets.any(axis=2).sum(axis=1),
+        "neurons": used.sum(axis=1),
+        "synapses": _BITS_OF_BYTE[meets.view(np.uint8)].reshape(used.shape[0], -1).sum(axis=1),
+    }
 
 
-def _held(image: ProgramImage) -> dict[int, list[dict[str, Any]]]:
+def _held(booted: TrueNorthBooted) -> dict[int, list[dict[str, Any]]]:
     """Core number -> neurons of every population on it."""
     held: dict[int, list[dict[str, Any]]] = {}
-    for symbol in image.symbols.populations:
-        for core, neurons in zip(*np.unique(symbol.core, return_counts=True), strict=True):
-            held.setdefault(int(core), []).append({"name": symbol.name, "neurons": int(neurons)})
+    for name, neurons in booted.neurons_of.items():
+        for position, count in zip(*np.unique(neurons // SIZE, return_counts=True), strict=True):
+            core = booted.core_numbers[int(position)]
+            held.setdefault(core, []).append({"name": name, "neurons": int(count)})
     return held

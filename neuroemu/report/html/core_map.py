@@ -19,7 +19,9 @@ CELL, GAP, PADDING, GUTTER, MARGIN = 34.0, 3.0, 5.0, 20.0, 26.0
 SMALL_CELL = 13.0
 """Cell size on large meshes, without numbers."""
 LARGE_MESH = 24
-"""From this many columns of cores on, cells are small."""
+"""From this many columns of cores on, cells are small, and a mesh is cut down to the part in use."""
+AROUND = 1
+"""Free tiles shown around the part in use."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class AxisLabel:
 
 @dataclass(frozen=True)
 class CoreMap:
-    """Everything the template draws."""
+    """Everything the template draws; ``frame`` names the part of the mesh that is shown, empty when it is all of it."""
 
     width: float
     height: float
@@ -91,10 +93,15 @@ class CoreMap:
     axis: tuple[AxisLabel, ...]
     metrics: tuple[Metric, ...]
     chosen: int
+    frame: str
 
 
 @dataclass(frozen=True)
 class _Grid:
+    """``columns`` x ``rows`` tiles from the tile (left, bottom) of the mesh on."""
+
+    left: int
+    bottom: int
     columns: int
     rows: int
     tile_columns: int
@@ -109,8 +116,19 @@ class _Grid:
     def tile_height(self) -> float:
         return self.tile_rows * (self.cell + GAP) - GAP + 2 * PADDING
 
+    @property
+    def across(self) -> range:
+        """Columns of the mesh that are shown."""
+        return range(self.left, self.left + self.columns)
+
+    @property
+    def along(self) -> range:
+        """Rows of the mesh that are shown."""
+        return range(self.bottom, self.bottom + self.rows)
+
     def tile_at(self, x: int, y: int) -> tuple[float, float]:
-        return MARGIN + x * (self.tile_width + GUTTER), MARGIN + y * (self.tile_height + GUTTER)
+        across, along = x - self.left, y - self.bottom
+        return MARGIN + across * (self.tile_width + GUTTER), MARGIN + along * (self.tile_height + GUTTER)
 
     def cell_at(self, x: int, y: int, slot: int) -> tuple[float, float]:
         left, top = self.tile_at(x, y)
@@ -130,15 +148,15 @@ def core_map(mapping: Mapping) -> CoreMap | None:
     metrics = _metrics(mapping)
     chosen = next((index for index, metric in enumerate(metrics) if metric.key == "synaptic_events"), 0)
     free = _free_slots(mapping, grid, slots)
-    right, bottom = grid.tile_at(grid.columns, grid.rows)
+    right, end = grid.tile_at(grid.across.stop, grid.along.stop)
     return CoreMap(
         width=right - GUTTER + 8,
-        height=bottom - GUTTER + 8,
+        height=end - GUTTER + 8,
         cell=grid.cell,
         tile_width=grid.tile_width,
         tile_height=grid.tile_height,
         show_numbers=grid.cell == CELL,
-        tiles=tuple(Box(*grid.tile_at(x, y)) for y in range(grid.rows) for x in range(grid.columns)),
+        tiles=tuple(Box(*grid.tile_at(x, y)) for y in grid.along for x in grid.across),
         empty_cells=tuple(Box(*grid.cell_at(*slot)) for slot in free),
         cells=tuple(
             _cell(mapping, core, grid.cell_at(*slot), [metric.levels[index] for metric in metrics], chosen)
@@ -148,23 +166,48 @@ def core_map(mapping: Mapping) -> CoreMap | None:
         axis=_axis(grid) if mapping["mesh"] else (),
         metrics=metrics,
         chosen=chosen,
+        frame=_frame(mapping, grid),
     )
+
+
+def _frame(mapping: Mapping, grid: _Grid) -> str:
+    mesh = mapping["mesh"]
+    if mesh is None or (grid.columns, grid.rows) == (mesh["columns"], mesh["rows"]) or not _placed(mapping):
+        return ""
+    return (
+        f"Shown are columns {grid.left} to {grid.across.stop - 1} and rows {grid.bottom} to {grid.along.stop - 1} of the "
+        f"{mesh['columns']} x {mesh['rows']} {'cores' if mesh['cores_per_tile'] == 1 else 'tiles'} of the mesh; all others are free"
+    )
+
+
+def _placed(mapping: Mapping) -> bool:
+    return all(core["x"] is not None and core["y"] is not None for core in mapping["cores"])
 
 
 def _layout(mapping: Mapping) -> tuple[_Grid, list[tuple[int, int, int]]]:
     """The grid and, per core in use, (tile column, tile row, slot in the tile)."""
     mesh, cores = mapping["mesh"], mapping["cores"]
-    placed = all(core["x"] is not None and core["y"] is not None for core in cores)
-    if mesh is None or not placed:
+    if mesh is None or not _placed(mapping):
         columns = min(len(cores), 16)
         rows = math.ceil(len(cores) / columns)
         slots = [(index % columns, index // columns, 0) for index in range(len(cores))]
-        return _Grid(columns, rows, 1, 1, CELL), slots
+        return _Grid(0, 0, columns, rows, 1, 1, CELL), slots
     per_tile = max(mesh["cores_per_tile"], 1)
     tile_columns = math.ceil(math.sqrt(per_tile))
-    cell = SMALL_CELL if tile_columns * mesh["columns"] > LARGE_MESH else CELL
-    grid = _Grid(mesh["columns"], mesh["rows"], tile_columns, math.ceil(per_tile / tile_columns), cell)
-    return grid, [(core["x"] or 0, core["y"] or 0, core["core"] % per_tile) for core in cores]
+    slots = [(core["x"] or 0, core["y"] or 0, core["core"] % per_tile) for core in cores]
+    left, bottom, columns, rows = 0, 0, mesh["columns"], mesh["rows"]
+    if tile_columns * max(columns, rows) > LARGE_MESH:
+        ends = [end for link in mapping["links"] for end in (link["from"], link["to"])]
+        left, columns = _part_in_use([place[0] for place in (*slots, *ends)], columns)
+        bottom, rows = _part_in_use([place[1] for place in (*slots, *ends)], rows)
+    cell = SMALL_CELL if tile_columns * columns > LARGE_MESH else CELL
+    return _Grid(left, bottom, columns, rows, tile_columns, math.ceil(per_tile / tile_columns), cell), slots
+
+
+def _part_in_use(places: list[int], length: int) -> tuple[int, int]:
+    """First place and number of places between the first and the last in use, with some free ones around."""
+    first, last = max(min(places) - AROUND, 0), min(max(places) + AROUND, length - 1)
+    return first, last - first + 1
 
 
 def _free_slots(mapping: Mapping, grid: _Grid, used: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
@@ -172,9 +215,7 @@ def _free_slots(mapping: Mapping, grid: _Grid, used: list[tuple[int, int, int]])
     if mesh is None or grid.tile_columns * grid.tile_rows < mesh["cores_per_tile"]:
         return []
     taken = set(used)
-    every = (
-        (x, y, slot) for y in range(grid.rows) for x in range(grid.columns) for slot in range(mesh["cores_per_tile"])
-    )
+    every = ((x, y, slot) for y in grid.along for x in grid.across for slot in range(mesh["cores_per_tile"]))
     return [slot for slot in every if slot not in taken]
 
 
@@ -276,11 +317,11 @@ def _centre(grid: _Grid, x: int, y: int) -> tuple[float, float]:
 def _axis(grid: _Grid) -> tuple[AxisLabel, ...]:
     step = max(1, math.ceil(max(grid.columns, grid.rows) / 16))
     columns = [
-        AxisLabel(_centre(grid, x, 0)[0], MARGIN - 9, f"x {x}" if x == 0 else str(x))
-        for x in range(0, grid.columns, step)
+        AxisLabel(_centre(grid, x, grid.bottom)[0], MARGIN - 9, f"x {x}" if x == grid.left else str(x))
+        for x in grid.across[::step]
     ]
     rows = [
-        AxisLabel(MARGIN - 12, _centre(grid, 0, y)[1] + 4, f"y {y}" if y == 0 else str(y))
-        for y in range(0, grid.rows, step)
+        AxisLabel(MARGIN - 12, _centre(grid, grid.left, y)[1] + 4, f"y {y}" if y == grid.bottom else str(y))
+        for y in grid.along[::step]
     ]
     return (*columns, *rows)

@@ -153,8 +153,8 @@ def counter_rows(run: RunSummary) -> tuple[tuple[str, str], ...]:
 def mapping_facts(mapping: Mapping) -> tuple[tuple[str, str], ...]:
     """Algorithms and results of the mapping."""
     return (
-        ("partitioner", mapping["partitioner"]),
-        ("placer", mapping["placer"]),
+        ("partitioner", mapping["partitioner"] or "as the program file says"),
+        ("placer", mapping["placer"] or "as the program file says"),
         ("router", mapping["router"]),
         ("cores used", count(mapping["cores_used"])),
         ("lower bound", count(mapping["cores_lower_bound"])),
