@@ -114,7 +114,7 @@ module lif_core #(
 
   wire write_size = write_register && offset[3:0] == `LIF_REGISTER_SIZE;
   wire write_mode = write_register && offset[3:0] == `LIF_REGISTER_MODE;
-  wire good_size = cfg_wdata != 32'd0 && cfg_wdata <= ALL_NEURONS;
+  wire good_size = cfg_wdata[15:0] != 16'd0 && cfg_wdata[15:0] <= ALL_NEURONS[15:0];
 
   always @(posedge clk)
     if (rst) begin
@@ -215,25 +215,26 @@ module lif_core #(
     end
 
   // ---- weights and accumulators --------------------------------------------------------------------------------------
+  // A weight is read one clock before its accumulator, the first one while the event is accepted, and waits in a register: the
+  // sum then starts right behind the memory of accumulators.
   wire [WEIGHT_ADDRESS_BITS-1:0] weight_address;
   wire signed [WEIGHT_BITS-1:0] weight;
+  reg signed [WEIGHT_BITS-1:0] weight_r;
   wire signed [ACC_BITS-1:0] accumulated;
 
   generate
     if (AXONS > 1 && (1 << NEURON_BITS) == NEURONS) begin : g_row_and_column
       reg [AXON_BITS-1:0] axon;
-      always @(posedge clk)
-        if (state == IDLE) axon <= serve ? offset[WEIGHT_ADDRESS_BITS-1:NEURON_BITS] : in_axon;
-      assign weight_address = {axon, neuron};
+      wire [NEURON_BITS-1:0] ahead = configuring ? neuron : following[NEURON_BITS-1:0];
+      always @(posedge clk) if (state == IDLE) axon <= serve ? offset[WEIGHT_ADDRESS_BITS-1:NEURON_BITS] : in_axon;
+      assign weight_address = (state == IDLE) ? {in_axon, {NEURON_BITS{1'b0}}} : {axon, ahead};
     end else begin : g_running_address
       localparam integer PITCH = NEURONS;
       reg [WEIGHT_ADDRESS_BITS-1:0] running;
       wire [31:0] row = {{(32 - AXON_BITS) {1'b0}}, in_axon} * PITCH;
       wire unused_row = &{1'b0, row};
-      always @(posedge clk)
-        if (state == IDLE) running <= serve ? offset[WEIGHT_ADDRESS_BITS-1:0] : row[WEIGHT_ADDRESS_BITS-1:0];
-        else if (issue) running <= running + 1'b1;
-      assign weight_address = running;
+      always @(posedge clk) running <= serve ? offset[WEIGHT_ADDRESS_BITS-1:0] : weight_address + 1'b1;
+      assign weight_address = (state == IDLE) ? row[WEIGHT_ADDRESS_BITS-1:0] : running;
     end
   endgenerate
 
@@ -242,19 +243,21 @@ module lif_core #(
       .WIDTH(WEIGHT_BITS)
   ) weights (
       .clk(clk),
-      .enable(issue && (state == EVENT || configuring)),
+      .enable(accept || state == EVENT || (configuring && issue)),
       .write(config_write && region == `LIF_REGION_WEIGHT),
       .address(weight_address),
       .write_data(cfg_wdata[WEIGHT_BITS-1:0]),
       .read_data(weight)
   );
 
+  always @(posedge clk) weight_r <= weight;
+
   wire signed [ACC_BITS-1:0] widened;
   generate
     if (ACC_BITS > WEIGHT_BITS) begin : g_widened
-      assign widened = {{(ACC_BITS - WEIGHT_BITS) {weight[WEIGHT_BITS-1]}}, weight};
+      assign widened = {{(ACC_BITS - WEIGHT_BITS) {weight_r[WEIGHT_BITS-1]}}, weight_r};
     end else begin : g_narrowed
-      assign widened = weight[ACC_BITS-1:0];
+      assign widened = weight_r[ACC_BITS-1:0];
     end
   endgenerate
 
@@ -317,6 +320,10 @@ module lif_core #(
       .read_data(bias_start)
   );
 
+  // A clear and the bus write a potential through the datapath: it sees a neuron that rests for one more tick, with what is to
+  // be written as its reset value. That spares a multiplexer behind the longest path.
+  wire signed [V_BITS-1:0] rest_value = configuring ? cfg_wdata[V_BITS-1:0] : (state == CLEAR) ? {V_BITS{1'b0}} : reset_value;
+  wire [REF_BITS-1:0] counted = (state == SWEEP) ? refractory : {{(REF_BITS - 1) {1'b0}}, 1'b1};
   wire signed [V_BITS-1:0] due_bias = (tick >= bias_start) ? bias : {V_BITS{1'b0}};
 
   // ---- state ---------------------------------------------------------------------------------------------------------
@@ -337,7 +344,7 @@ module lif_core #(
       .read_data(v),
       .write_enable(write_back || zero || (set_state && region == `LIF_REGION_POTENTIAL)),
       .write_address(neuron_w),
-      .write_data((state == CLEAR) ? {V_BITS{1'b0}} : configuring ? cfg_wdata[V_BITS-1:0] : next_v)
+      .write_data(next_v)
   );
 
   sram_1r1w #(
@@ -350,7 +357,7 @@ module lif_core #(
       .read_data(refractory),
       .write_enable(write_back || zero || (set_state && region == `LIF_REGION_REFRACTORY)),
       .write_address(neuron_w),
-      .write_data((state == CLEAR) ? {REF_BITS{1'b0}} : configuring ? cfg_wdata[REF_BITS-1:0] : next_refractory)
+      .write_data(configuring ? cfg_wdata[REF_BITS-1:0] : next_refractory)
   );
 
   generate
@@ -410,7 +417,7 @@ module lif_core #(
           u_m <= u;
           bias_m <= due_bias;
           threshold_m <= threshold;
-          refractory_m <= refractory;
+          refractory_m <= counted;
           arrived_m <= accumulated;
         end
       assign token_w = token_d;
@@ -432,7 +439,7 @@ module lif_core #(
       assign operand_u = u;
       assign operand_bias = due_bias;
       assign operand_threshold = threshold;
-      assign operand_refractory = refractory;
+      assign operand_refractory = counted;
       assign operand_arrived = accumulated;
       assign list_enable = issue && advance;
       assign list_neuron = neuron;
@@ -475,7 +482,7 @@ module lif_core #(
       .leak_amount(wide_leak_amount),
       .compare(compare),
       .reset_mode(reset_mode),
-      .reset_value(reset_value),
+      .reset_value(rest_value),
       .period(period),
       .overflow(overflow),
       .next_u(next_u),
@@ -566,8 +573,11 @@ module lif_core #(
   generate
     if (COUNTERS != 0) begin : g_counters
       reg [31:0] cycle_counter, stall_counter, left_range_counter;
+      // Counted one clock later: the datapath says it late.
+      reg leaves_range;
       wire stalled = packet_valid && !out_ready;
       wire busy = accept || state == EVENT || (state == SWEEP && !stalled);
+      always @(posedge clk) leaves_range <= write_back && left_range;
       always @(posedge clk)
         if (rst || state == CLEAR) begin
           cycle_counter <= 32'd0;
@@ -576,7 +586,7 @@ module lif_core #(
         end else begin
           cycle_counter <= cycle_counter + {31'd0, busy};
           stall_counter <= stall_counter + {31'd0, stalled};
-          left_range_counter <= left_range_counter + {31'd0, write_back && left_range};
+          left_range_counter <= left_range_counter + {31'd0, leaves_range};
         end
       assign cycles = cycle_counter;
       assign stalls = stall_counter;

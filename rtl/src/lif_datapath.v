@@ -111,7 +111,10 @@ module lif_datapath #(
         if (beyond) part = {V_BITS{negative}};
       end
       wire whole = !(negative && lost);
-      assign by_shift = wide_v + ~{negative, part} + {{V_BITS{1'b0}}, whole};
+      // One bit below carries `whole` in: two summands are one adder.
+      wire [V_BITS+1:0] less = {wide_v, 1'b1} + {~{negative, part}, whole};
+      wire unused_less = less[0];
+      assign by_shift = less[V_BITS+1:1];
     end else begin : g_no_shift
       assign by_shift = wide_v;
     end
@@ -137,8 +140,9 @@ module lif_datapath #(
     if (CONSTANT != 0 && (ONLY_LEAK || leak_mode == LEAK_CONSTANT)) leaked = by_constant;
   end
 
-  // 3. The drive: three summands, two bits more than a potential.
-  wire signed [V_BITS+1:0] sum = {leaked[V_BITS], leaked} + {{2{new_u[V_BITS-1]}}, new_u} + {{2{bias[V_BITS-1]}}, bias};
+  // 3. The drive: current and bias are added while the leak is at work; kept, or synthesis makes one slower sum of all.
+  (* keep *) wire signed [V_BITS:0] input_drive = {new_u[V_BITS-1], new_u} + {bias[V_BITS-1], bias};
+  wire signed [V_BITS+1:0] sum = {leaked[V_BITS], leaked} + {input_drive[V_BITS], input_drive};
 
   wire signed [V_BITS+1:0] exact_v;
   wire signed [V_BITS-1:0] kept_u;
@@ -180,10 +184,15 @@ module lif_datapath #(
   wire signed [V_BITS-1:0] driven = (v_outside && !wrapping) ? {exact_v[V_BITS+1], {(V_BITS - 1) {!exact_v[V_BITS+1]}}}
                                                              : exact_v[V_BITS-1:0];
 
-  // 4. Spike and reset share one subtractor. A neuron that fires has above >= 0, so a soft reset can only leave the range upwards.
-  wire [V_BITS+1:0] above = {{2{driven[V_BITS-1]}}, driven} - {limit[V_BITS], limit};
+  // 4. The comparison has a subtractor of its own, with `compare` as its carry: looking for zero in the other one takes longer. A
+  // neuron that fires has above >= 0, so a soft reset can only leave the range upwards.
+  wire [V_BITS+1:0] wide_driven = {{2{driven[V_BITS-1]}}, driven};
+  wire [V_BITS+1:0] wide_limit = {limit[V_BITS], limit};
+  wire [V_BITS+2:0] reached = {wide_driven, 1'b1} + {~wide_limit, compare};
+  wire unused_reached = &{1'b0, reached};
+  wire [V_BITS+1:0] above = wide_driven - wide_limit;
   wire ready = counter == {REF_BITS{1'b0}};
-  wire fires = !above[V_BITS+1] && (compare || above != {(V_BITS + 2) {1'b0}});
+  wire fires = !reached[V_BITS+2];
   wire rest_outside = above[V_BITS+1:V_BITS-1] != 3'b000;
   wire [V_BITS-1:0] rested = (rest_outside && !wrapping) ? {1'b0, {(V_BITS - 1) {1'b1}}} : above[V_BITS-1:0];
   wire to_value = ready ? (fires && reset_mode == RESET_TO_VALUE) : 1'b1;

@@ -14,7 +14,7 @@ module sram_1r1w #(
     input wire [WIDTH-1:0] write_data
 );
   // The attribute keeps synthesis from adding logic that settles a collision.
-  (* no_rw_check *) reg [WIDTH-1:0] memory[0:WORDS-1];
+  (* no_rw_check, ram_style = "block" *) reg [WIDTH-1:0] memory[0:WORDS-1];
 
   always @(posedge clk) begin
     if (read_enable) read_data <= memory[read_address];
