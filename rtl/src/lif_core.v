@@ -320,16 +320,16 @@ module lif_core #(
       .read_data(bias_start)
   );
 
-  // A clear and the bus write a potential through the datapath: it sees a neuron that rests for one more tick, with what is to
-  // be written as its reset value. That spares a multiplexer behind the longest path.
-  wire signed [V_BITS-1:0] rest_value = configuring ? cfg_wdata[V_BITS-1:0] : (state == CLEAR) ? {V_BITS{1'b0}} : reset_value;
-  wire [REF_BITS-1:0] counted = (state == SWEEP) ? refractory : {{(REF_BITS - 1) {1'b0}}, 1'b1};
   wire signed [V_BITS-1:0] due_bias = (tick >= bias_start) ? bias : {V_BITS{1'b0}};
 
   // ---- state ---------------------------------------------------------------------------------------------------------
   wire signed [V_BITS-1:0] v, u, next_v, next_u;
   wire [REF_BITS-1:0] refractory, next_refractory;
   wire spiked, left_range;
+  // A clear and the bus write a potential through the datapath: it sees a neuron that rests for one more tick, with what is to
+  // be written as its reset value. That spares a multiplexer behind the longest path.
+  wire signed [V_BITS-1:0] rest_value = configuring ? cfg_wdata[V_BITS-1:0] : (state == CLEAR) ? {V_BITS{1'b0}} : reset_value;
+  wire [REF_BITS-1:0] counted = (state == SWEEP) ? refractory : {{(REF_BITS - 1) {1'b0}}, 1'b1};
   wire write_back = token_w && advance && state == SWEEP;
   wire zero = token_w && state == CLEAR;
   wire set_state = token_w && config_write;
