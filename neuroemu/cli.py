@@ -262,6 +262,58 @@ def run(
     raise typer.Exit(INTERRUPTED if verbs.interrupted(report) else 0)
 
 
+@app.command()
+def cosim(
+    program: Annotated[
+        Path, typer.Argument(metavar="PROGRAM", help="A program deployed on crossbar LIF cores (program.nemu).")
+    ],
+    samples_file: Annotated[Path, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for cosim.json and the waveform of a difference.")
+    ] = None,
+    samples: LimitOption = None,
+    stages: Annotated[int, typer.Option("--stages", help="Pipeline of the Verilog core: 1 or 3 stages.")] = 1,
+    stalls: Annotated[
+        float,
+        typer.Option(
+            "--stalls", min=0, max=0.95, metavar="P", help="Share of clocks in which events and packets wait."
+        ),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the stalls.")] = 0,
+    sources: Annotated[
+        Path | None, typer.Option("--rtl", metavar="FOLDER", help="Verilog sources instead of the package's.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a program on the Verilog cores and on the model; every spike, state and cycle must agree."""
+    from neuroemu import verbs
+    from neuroemu.errors import BadInput
+
+    if stages not in (1, 3):
+        raise BadInput(Finding("NE6013", f"--stages is {stages}; the core has 1 or 3", fixes=("leave it out",)))
+    with _progress(quiet) as progress, verbs.Output(out) as output:
+        agreement = verbs.cosimulate(
+            program,
+            samples_file,
+            output,
+            most_samples=samples,
+            stages=stages,
+            stalls=stalls,
+            seed=seed,
+            sources=sources,
+            progress=progress,
+            note=None if quiet else _note,
+        )
+    if as_json:
+        typer.echo(agreement.to_json(), nl=False)
+    elif not quiet:
+        agreement.print(_console())
+        if str(output):
+            typer.echo(str(output))
+    raise typer.Exit(0 if agreement.agrees else 1)
+
+
 @app.command("report")
 def report_command(
     file: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or a folder that holds one.")],

@@ -233,13 +233,10 @@ class Machine:
                 an unknown population to probe, NE6010 and NE6020 to NE6022 for snapshots that cannot be written or used.
         """
         booted = self.family.boot(self.program, threads=threads)
-        counts = _checked_inputs(booted, inputs)
-        samples, ticks = next(iter(counts.values())).shape[:2]
-        lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
-        period = ticks + lag
+        presented = present(booted, inputs)
+        samples, ticks, period, stimulus = presented.samples, presented.ticks, presented.period, presented.stimulus
         probed = _probed(booted, probes)
         columns = [booted.neurons_of[name] for name in probed]
-        stimulus = _stimulus(booted, counts, samples, ticks, period)
         keeper = None
         if snapshots is not None:
             sources = range(booted.inputs, booted.inputs + booted.engine.neurons)
@@ -331,6 +328,29 @@ def _interrupt_at_chunk_ends(progress: Progress | None) -> Iterator[Progress]:
         yield careful
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@dataclass(frozen=True)
+class Presented:
+    """Samples as a chip sees them: ``ticks`` of input in each ``period`` of chip ticks."""
+
+    samples: int
+    ticks: int
+    period: int
+    stimulus: Stimulus
+
+
+def present(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Presented:
+    """Spike counts of a program's ports as spikes in time, sample after sample; see :meth:`Machine.run`.
+
+    Raises:
+        BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6003 for too many.
+    """
+    counts = _checked_inputs(booted, inputs)
+    samples, ticks = next(iter(counts.values())).shape[:2]
+    lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
+    period = ticks + lag
+    return Presented(samples, ticks, period, _stimulus(booted, counts, samples, ticks, period))
 
 
 def _probed(booted: Booted, asked: Sequence[str]) -> tuple[str, ...]:

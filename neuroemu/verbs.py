@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from errno import EINVAL, ENOTDIR
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from neuroemu.report import from_json, to_json
 from neuroemu.report.findings import grouped
 from neuroemu.spec import ChipSpec, list_chips, load_chip
 from neuroemu.toolchain import Deployment, deploy, describe
+
+if TYPE_CHECKING:
+    from neuroemu.cosim.agreement import Agreement
 
 StartProgress = Callable[[str], Callable[[int, int], None]]
 Note = Callable[[str], None]
@@ -136,6 +139,7 @@ def check(
 
 REPORT_FILE = "report.json"
 SPIKES_FILE = "spikes.npz"
+COSIM_FILE = "cosim.json"
 SNAPSHOT_FOLDER = "snapshot"
 _ASIDE = ".neuroemu-"
 
@@ -188,9 +192,13 @@ class Output:
 
     def path(self, name: str) -> Path:
         """Where to write the file that will appear as ``name``."""
+        self.names.append(name)
+        return self.aside(name)
+
+    def aside(self, name: str) -> Path:
+        """Where to write a file that may turn out not to be needed; it only appears when :meth:`path` asks for it too."""
         if self._aside is None:
             self._aside = Path(tempfile.mkdtemp(dir=self.folder, prefix=_ASIDE))
-        self.names.append(name)
         return self._aside / name
 
     def write(self, name: str, content: bytes) -> None:
@@ -479,7 +487,7 @@ def html_page(report: Any) -> bytes:
 
 def spikes_file(run: Run) -> bytes:
     """All spikes and predictions as an .npz: ``POPULATION__sample``, ``__tick`` (chip tick of the sample), ``__neuron``;
-    probed populations add ``__u`` and ``__v`` (samples, network ticks, size).
+    probed populations add their states, ``__u``, ``__v`` and what else the chip records (samples, network ticks, size).
     """
     from io import BytesIO
 
@@ -510,6 +518,46 @@ def read_report(path: Path) -> Any:
             Finding("NE6011", f"cannot be read: {error.strerror or error}", str(file), ("give a report.json",))
         ) from None
     return from_json(text, str(file))
+
+
+def cosimulate(
+    program_file: Path,
+    samples_file: Path,
+    output: Output,
+    *,
+    most_samples: int | None = None,
+    stages: int = 1,
+    stalls: float = 0.0,
+    seed: int = 0,
+    sources: Path | None = None,
+    progress: StartProgress | None = None,
+    note: Note | None = None,
+) -> Agreement:
+    """Run a program file on the Verilog cores beside the model; the verdict and a waveform of a difference go to ``output``."""
+    from neuroemu.cosim.agreement import WAVE_FILE, cosimulate
+    from neuroemu.cosim.core import Stalls
+
+    machine = Machine.load(program_file)
+    samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
+    _tell_compilation(note)
+    agreement = cosimulate(
+        machine.program,
+        samples.inputs,
+        file=program_file.name,
+        labels=samples.labels,
+        stages=stages,
+        stalls=Stalls(stalls, stalls, seed),
+        wave=None if output.folder is None else output.aside(WAVE_FILE),
+        progress=progress,
+        note=note,
+        folder=sources,
+    )
+    output.write(COSIM_FILE, agreement.to_json().encode())
+    if agreement.wave is None:
+        output.drop(WAVE_FILE)
+    else:
+        output.path(WAVE_FILE)
+    return agreement
 
 
 # ---------------------------------------------------------------------------- several chips, one chip

@@ -19,6 +19,7 @@ DIGITS_OF_FILE = {
     "network": "1",
     "spec": "2",
     "bench": "7",
+    "cosim": "7",
     "lifcore": "345",
     "loihi": "34",
     "mapping": "4",

@@ -26,6 +26,9 @@ KernelFunction = TypeVar("KernelFunction", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _KEPT_FOLDERS = 4
+
+BUILDS = "builds"
+"""Folder of the user cache for what other rooms build and key themselves; it outlives the kernels."""
 _registered = 0
 
 
@@ -91,7 +94,7 @@ def _prefetch_in_kernels(array, index):  # type: ignore[no-untyped-def]
 @cache
 def cache_folder() -> Path:
     """Folder of the compiled kernels of exactly these sources (created on demand; a temporary one if not writable)."""
-    folder = _user_cache() / source_hash()
+    folder = user_cache() / source_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -117,7 +120,8 @@ def source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
+    """The folder of everything that is built on this machine; NEUROEMU_CACHE_DIR names another."""
     if configured := os.environ.get("NEUROEMU_CACHE_DIR"):
         return Path(configured)
     if sys.platform == "darwin":
@@ -129,6 +133,7 @@ def _user_cache() -> Path:
 
 def _prune(parent: Path) -> None:
     """Drop the kernels of all but the most recent source states."""
-    folders = sorted((path for path in parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    states = (path for path in parent.iterdir() if path.is_dir() and path.name != BUILDS)
+    folders = sorted(states, key=lambda path: path.stat().st_mtime)
     for stale in folders[:-_KEPT_FOLDERS]:
         shutil.rmtree(stale, ignore_errors=True)

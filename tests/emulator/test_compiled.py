@@ -51,6 +51,16 @@ def test_only_the_latest_states_of_the_sources_are_kept(fresh_cache: Path) -> No
     assert sorted(path.name for path in fresh_cache.iterdir()) == sorted([source_hash(), "state3", "state4", "state5"])
 
 
+def test_what_other_rooms_built_outlives_the_kernels(fresh_cache: Path) -> None:
+    folder = fresh_cache / compiled.BUILDS
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    for age in range(6):
+        (fresh_cache / f"state{age}").mkdir()
+    compiled._prune(fresh_cache)
+    assert folder.is_dir()
+
+
 def test_a_cache_that_cannot_be_written_falls_back_to_a_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +85,7 @@ def test_the_users_cache_lies_where_the_system_keeps_caches(
     monkeypatch.delenv("NEUROEMU_CACHE_DIR", raising=False)
     monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.setattr(compiled.sys, "platform", platform)
-    assert compiled._user_cache() == tmp_path / expected
+    assert compiled.user_cache() == tmp_path / expected
 
 
 def test_a_first_run_knows_that_it_will_compile(fresh_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

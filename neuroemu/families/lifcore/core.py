@@ -20,7 +20,7 @@ Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
 EVENTS = ("left_range", "accumulator_wraps")
-PROBES = ("u", "v")
+PROBES = ("u", "v", "refractory")
 
 _BLOCK = 1024
 """Neurons that are looked at, then updated, while the first cache holds them."""
@@ -308,6 +308,7 @@ def advance(
         for index in range(probe.shape[0]):
             probed[0, row, probe_column[index]] = u[probe[index]]
             probed[1, row, probe_column[index]] = v[probe[index]]
+            probed[2, row, probe_column[index]] = refractory[probe[index]]
         deliver(input_source, input_start[row], input_start[row + 1], slot, arriving, synapses)
         share_spikes(team, row, spiked, fixed.first_source)
         deliver_shared(team, row, slot, arriving, synapses)

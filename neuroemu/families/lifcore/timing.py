@@ -19,7 +19,7 @@ from neuroemu.cost.estimate import Term
 from neuroemu.emulator.delivery import SYNAPSE_CLASSES
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
-from neuroemu.emulator.traffic import Totals, Traffic, TrafficCounter
+from neuroemu.emulator.traffic import TickCounts, Totals, Traffic, TrafficCounter
 
 Int64 = NDArray[np.int64]
 
@@ -72,11 +72,17 @@ class CycleMeter:
         if self.per_tick:
             self._time_ticks(chunk)
 
+    def cycles_of(self, counts: TickCounts) -> tuple[Int64, Int64]:
+        """Cycles of every core in every tick, int64 (ticks, cores): for what it received, and for its neurons and what it sent."""
+        contract = self.contract
+        received = counts.packets_in * contract.spike_in + counts.events.sum(axis=0) * contract.synapse
+        neuron = self.neurons * contract.neuron + contract.tick + counts.packets_out * contract.route
+        return received, neuron
+
     def _time_ticks(self, chunk: Chunk) -> None:
         """Cycles of every core in every tick."""
         contract, counts = self.contract, self.counter.per_tick(chunk)
-        received = counts.packets_in * contract.spike_in + counts.events.sum(axis=0) * contract.synapse
-        neuron = self.neurons * contract.neuron + contract.tick + counts.packets_out * contract.route
+        received, neuron = self.cycles_of(counts)
         farthest = counts.longest_path.sum(axis=1)
         total = received + neuron
         busiest = np.argmax(total, axis=1)

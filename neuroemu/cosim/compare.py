@@ -1,0 +1,147 @@
+"""Holds what the Verilog cores did against the model and finds the first difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cosim.core import LEFT_RANGE, SPIKED, Record
+from neuroemu.cosim.reference import Expected
+
+STATES = ("u", "v", "refractory", "spiked")
+CYCLES = ("cycles by the register", "cycles at the pins")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where model and Verilog part for the first time.
+
+    Attributes:
+        tick: of the batch.
+        core: position of the core.
+        neuron: its number there; None where a whole core differs.
+        quantities: what differs there.
+        model, rtl: those quantities and all states of the neuron, as plain numbers.
+    """
+
+    tick: int
+    core: int
+    neuron: int | None
+    quantities: tuple[str, ...]
+    model: dict[str, Any]
+    rtl: dict[str, Any]
+
+
+def first_difference(expected: Expected, record: Record, first_neuron: Sequence[int]) -> Difference | None:
+    """The first tick with a difference; in it the first core, its states before its packets before its counters.
+
+    Args:
+        first_neuron: (cores + 1,) of each core.
+    """
+    ticks, cores = record.ticks, len(first_neuron) - 1
+    rtl = _states(record)
+    model = {name: getattr(expected, name)[:ticks] for name in STATES}
+    wrong_state = np.zeros((ticks, int(first_neuron[-1])), np.bool_)
+    for name in STATES:
+        if not np.array_equal(rtl[name], model[name]):
+            wrong_state |= rtl[name] != model[name]
+    cells = _cells(expected, record, first_neuron)
+    wrong_cell = np.zeros((ticks, cores), np.bool_)
+    for found, wanted in cells.values():
+        wrong_cell |= found != wanted
+    wrong_packets = _wrong_packets(expected, record, ticks, cores)
+    rows = [wrong_state.any(axis=1), wrong_cell.any(axis=1), wrong_packets.any(axis=1)]
+    wrong_row = np.flatnonzero(np.logical_or.reduce(rows))
+    if not wrong_row.size:
+        return _left_behind(expected, record, ticks, cores)
+    tick = int(wrong_row[0])
+    for core in range(cores):
+        first, last = int(first_neuron[core]), int(first_neuron[core + 1])
+        neurons = np.flatnonzero(wrong_state[tick, first:last])
+        if neurons.size:
+            return _of_neuron(tick, core, int(neurons[0]), first, rtl, model)
+        if wrong_packets[tick, core]:
+            sent = [_packets(side, tick * cores + core) for side in (expected, record)]
+            return Difference(tick, core, None, ("packets",), {"packets": sent[0]}, {"packets": sent[1]})
+        if wrong_cell[tick, core]:
+            names = tuple(name for name, (found, wanted) in cells.items() if found[tick, core] != wanted[tick, core])
+            return Difference(
+                tick,
+                core,
+                None,
+                names,
+                {name: int(cells[name][1][tick, core]) for name in names},
+                {name: int(cells[name][0][tick, core]) for name in names},
+            )
+    raise AssertionError("a row differs, but no core of it")
+
+
+def _left_behind(expected: Expected, record: Record, ticks: int, cores: int) -> Difference | None:
+    """A broken protocol, or ranges left at other times than in the model, which counts them per batch."""
+    if record.fault is not None:
+        fault = record.fault
+        return Difference(fault.tick, fault.core, None, ("protocol",), {"protocol": "kept"}, {"protocol": fault.what})
+    wrong = np.flatnonzero(record.left_range.sum(axis=0) != expected.left_range)
+    if not wrong.size:
+        return None
+    core = int(wrong[0])
+    told = (int(expected.left_range[core]), int(record.left_range[:, core].sum()))
+    name = "updates that left their range"
+    return Difference(max(ticks - 1, 0), core, None, (name,), {name: told[0]}, {name: told[1]})
+
+
+def _states(record: Record) -> dict[str, NDArray[Any]]:
+    return {
+        "u": record.u,
+        "v": record.v,
+        "refractory": record.refractory,
+        "spiked": (record.flags & SPIKED) != 0,
+    }
+
+
+def _cells(
+    expected: Expected, record: Record, first_neuron: Sequence[int]
+) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Quantities of a core and tick, (Verilog, wanted)."""
+    left = np.add.reduceat((record.flags & LEFT_RANGE) != 0, np.asarray(first_neuron[:-1]), axis=1, dtype=np.int64)
+    sizes = np.broadcast_to(np.diff(first_neuron), record.updates.shape)
+    wanted = expected.cycles[: record.ticks]
+    return {
+        "updates": (record.updates, sizes),
+        CYCLES[0]: (record.cycles, wanted),
+        CYCLES[1]: (record.counted, wanted),
+        "stalls": (record.stalls, record.waited),
+        "range register": (record.left_range, left),
+    }
+
+
+def _wrong_packets(expected: Expected, record: Record, ticks: int, cores: int) -> NDArray[np.bool_]:
+    """(ticks, cores) where other packets leave, or in another order."""
+    cells = ticks * cores
+    start, wanted = record.packet_start[: cells + 1], expected.packet_start[: cells + 1]
+    sent, due = int(start[-1]), int(wanted[-1])
+    if np.array_equal(start, wanted) and all(
+        np.array_equal(getattr(record, name)[:sent], getattr(expected, name)[:due])
+        for name in ("packet_core", "packet_axon")
+    ):
+        return np.zeros((ticks, cores), np.bool_)
+    wrong = [_packets(record, cell) != _packets(expected, cell) for cell in range(cells)]
+    return np.array(wrong, np.bool_).reshape(ticks, cores)
+
+
+def _packets(side: Expected | Record, cell: int) -> list[list[int]]:
+    """[target core, axon] of every packet of a core and tick."""
+    part = slice(int(side.packet_start[cell]), int(side.packet_start[cell + 1]))
+    packets: list[list[int]] = np.stack([side.packet_core[part], side.packet_axon[part]], axis=1).tolist()
+    return packets
+
+
+def _of_neuron(
+    tick: int, core: int, neuron: int, first: int, rtl: dict[str, NDArray[Any]], model: dict[str, NDArray[Any]]
+) -> Difference:
+    found, wanted = ({name: side[name][tick, first + neuron].item() for name in STATES} for side in (rtl, model))
+    return Difference(tick, core, neuron, tuple(name for name in STATES if found[name] != wanted[name]), wanted, found)

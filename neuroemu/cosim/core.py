@@ -1,0 +1,360 @@
+"""The Verilog LIF core as Python sees it: parameters of a build, and cores that run ticks in batches."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroemu.cosim.build import Note, library
+from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
+from neuroemu.families.lifcore.timing import Cycles
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Word = NDArray[np.uint32]
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+TOP = "lif_core"
+FAULTS = (
+    "",
+    "does not answer",
+    "sends more packets than its neurons have routes",
+    "sends a packet or updates a neuron outside a tick",
+    "changes a packet that waits",
+)
+SPIKED, LEFT_RANGE = 1, 2
+
+
+@dataclass(frozen=True)
+class Build:
+    """Parameters of ``lif_core``; the features are 0 or 1."""
+
+    neurons: int = 256
+    axons: int = 256
+    weight_bits: int = 8
+    v_bits: int = 16
+    acc_bits: int = 16
+    shift_bits: int = 3
+    ref_bits: int = 4
+    start_bits: int = 8
+    routes: int = 512
+    core_bits: int = 2
+    target_bits: int = 8
+    factor: int = 0
+    shift: int = 1
+    constant: int = 0
+    current: int = 0
+    wrap: int = 0
+    stages: int = 1
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Verilog parameter -> value."""
+        return {field.name.upper(): getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def offset_bits(self) -> int:
+        """Width of an address within a region of the configuration bus."""
+        return max(_bits(self.neurons * self.axons), _bits(self.routes), 4)
+
+    @property
+    def leak_bits(self) -> int:
+        """Width of the leak's amount."""
+        shortest = 13 if self.factor else 5
+        return min(max(shortest, self.v_bits) if self.constant else shortest, 24)
+
+    @property
+    def cycles(self) -> Cycles:
+        """The cycle contract of the build; packets between cores take none of the cores' cycles."""
+        return Cycles(spike_in=1, synapse=1, neuron=1, route=1, tick=3 + self.stages, hop=0)
+
+    def address(self, region: str, offset: Any) -> Word:
+        """Addresses of entries of a memory."""
+        return np.asarray((REGION_NUMBER[region] << self.offset_bits) | np.asarray(offset), np.uint32)
+
+    def register(self, name: str) -> Word:
+        """The address of a register."""
+        return self.address("register", [REGISTER_NUMBER[name]])
+
+
+def _bits(count: int) -> int:
+    """Bits that number ``count`` things, at least one."""
+    return max((count - 1).bit_length(), 1)
+
+
+class _Batch(ctypes.Structure):
+    """Layout as ``Batch`` in harness.cpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("ticks", "first_tick", "reset_period")),
+        *((name, ctypes.c_void_p) for name in ("event_start", "event_axon")),
+        *((name, ctypes.c_uint32) for name in ("input_stall", "output_stall")),
+        ("seed", ctypes.c_uint64),
+        *((name, ctypes.c_void_p) for name in ("u", "v", "refractory", "flags", "updates")),
+        *((name, ctypes.c_void_p) for name in ("cycles", "stalls", "left_range", "counted", "waited")),
+        *((name, ctypes.c_int64) for name in ("packet_room", "packets")),
+        *((name, ctypes.c_void_p) for name in ("packet_core", "packet_axon", "packet_start")),
+        *((name, ctypes.c_int64) for name in ("clocks", "fault_tick")),
+        *((name, ctypes.c_int32) for name in ("fault", "fault_core")),
+    ]
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """How often, of 1, an event is held back or a packet has to wait in a clock, and the seed of both."""
+
+    events: float = 0.0
+    packets: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Events:
+    """Spikes from outside: ``axon[start[cell]:start[cell + 1]]`` go into core ``cell % cores`` behind tick ``cell // cores``.
+
+    ``start``: int64 (ticks * cores + 1,); ``axon``: int32.
+    """
+
+    start: Int64
+    axon: Int32
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The core broke its protocol: in which tick of the batch, which one, and how."""
+
+    tick: int
+    core: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What cores did in ``ticks`` ticks; fewer than asked for after a fault.
+
+    Attributes:
+        u, v, refractory: int32 (ticks, neurons of all cores), written back in each tick.
+        flags: uint8, the same shape: SPIKED and LEFT_RANGE.
+        updates: int32 (ticks, cores) neurons updated.
+        cycles: int64 (ticks, cores) the CYCLES register, tick by tick.
+        counted: the same, counted at the pins: clocks without those that waited for an event or a packet's receiver.
+        stalls, waited: clocks in which a packet waited, by the register and at the pins.
+        left_range: int64 (ticks, cores) by the register.
+        packet_start: int64 (ticks * cores + 1,); ``packet_core``, ``packet_axon`` are what left.
+        clocks: of all cores together, with loading registers and reading counters.
+    """
+
+    ticks: int
+    u: Int32
+    v: Int32
+    refractory: Int32
+    flags: NDArray[np.uint8]
+    updates: Int32
+    cycles: Int64
+    counted: Int64
+    stalls: Int64
+    waited: Int64
+    left_range: Int64
+    packet_start: Int64
+    packet_core: Int32
+    packet_axon: Int32
+    clocks: int
+    fault: Fault | None
+
+
+class RtlCores:
+    """Several cores of one build, wired by a network that loses nothing.
+
+    Args:
+        sizes: neurons in use of each.
+        numbers: their numbers on the chip, by which packets name them.
+        trace: whether they can write waveforms.
+        folder: Verilog sources instead of those of the package.
+        note: told before something is built.
+
+    Raises:
+        BadInput: NE7201 to NE7204 when the library cannot be built.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        sizes: Sequence[int],
+        numbers: Sequence[int],
+        trace: bool = False,
+        folder: Path | None = None,
+        note: Note | None = None,
+    ):
+        self.build, self.sizes, self.numbers = build, tuple(sizes), tuple(numbers)
+        self._library = ctypes.CDLL(str(library_of(build, trace, folder, note)))
+        self._library.lif_new.restype = ctypes.c_void_p
+        for name in ("lif_write", "lif_read", "lif_run"):
+            getattr(self._library, name).restype = ctypes.c_int64
+        self._cores = [ctypes.c_void_p(self._library.lif_new()) for _ in self.sizes]
+        self._first_neuron = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int32)
+        self._position = np.full(1 << build.core_bits, -1, np.int32)
+        self._position[list(self.numbers)] = np.arange(len(self.numbers))
+        self._before = np.zeros((3, len(self.sizes)), np.uint32)
+        self.reset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the cores back; they cannot be used afterwards."""
+        for core in self._cores:
+            self._library.lif_delete(core)
+        self._cores = []
+
+    @property
+    def neurons(self) -> int:
+        """Neurons in use of all cores."""
+        return int(self._first_neuron[-1])
+
+    def reset(self) -> None:
+        """The reset line; raises RuntimeError if a core does not come back."""
+        for number, core in zip(self.numbers, self._cores, strict=True):
+            if not self._library.lif_reset(core):
+                raise RuntimeError(f"core {number} does not come out of its reset")
+
+    def write(self, position: int, address: Word, word: NDArray[Any]) -> None:
+        """Words to addresses, one after the other; raises RuntimeError if the core does not take them."""
+        addresses = np.ascontiguousarray(address, np.uint32)
+        words = np.ascontiguousarray(np.asarray(word, np.int64) & 0xFFFFFFFF, np.uint32)
+        self._transfer(self._library.lif_write, position, addresses, words)
+
+    def read(self, position: int, address: Word) -> Word:
+        """The words at some addresses, uint32."""
+        addresses = np.ascontiguousarray(address, np.uint32)
+        words = np.zeros(addresses.shape, np.uint32)
+        self._transfer(self._library.lif_read, position, addresses, words)
+        return words
+
+    def run(
+        self,
+        events: Events,
+        first_tick: int = 0,
+        reset_period: int = 1 << 62,
+        stalls: Stalls | None = None,
+        packet_room: int = 0,
+    ) -> Record:
+        """Run one tick per group of events; state is cleared before every tick whose number is a multiple of ``reset_period``.
+
+        Args:
+            first_tick: number of the first one.
+            packet_room: packets of all cores together that are recorded; more are a fault.
+        """
+        stalls = stalls or Stalls()
+        cores = len(self.sizes)
+        ticks = (events.start.shape[0] - 1) // cores
+        state: dict[str, Any] = {name: np.zeros((ticks, self.neurons), np.int32) for name in ("u", "v", "refractory")}
+        state["flags"] = np.zeros((ticks, self.neurons), np.uint8)
+        cells: dict[str, NDArray[Any]] = {"updates": np.zeros((ticks, cores), np.int32)}
+        cells |= {name: np.zeros((ticks, cores), np.uint32) for name in ("cycles", "stalls", "left_range")}
+        cells |= {name: np.zeros((ticks, cores), np.int64) for name in ("counted", "waited")}
+        sent = {
+            "packet_core": np.zeros(packet_room, np.int32),
+            "packet_axon": np.zeros(packet_room, np.int32),
+            "packet_start": np.zeros(ticks * cores + 1, np.int64),
+        }
+        given = {
+            "event_start": np.ascontiguousarray(events.start, np.int64),
+            "event_axon": np.ascontiguousarray(events.axon, np.int32),
+        }
+        batch = _Batch(
+            ticks=ticks,
+            first_tick=first_tick,
+            reset_period=reset_period,
+            input_stall=int(stalls.events * 0xFFFFFFFF),
+            output_stall=int(stalls.packets * 0xFFFFFFFF),
+            seed=stalls.seed,
+            packet_room=packet_room,
+            **{name: array.ctypes.data for name, array in (state | cells | sent | given).items()},
+        )
+        done = self._library.lif_run(
+            (ctypes.c_void_p * cores)(*self._cores),
+            ctypes.c_int32(cores),
+            ctypes.c_void_p(self._first_neuron.ctypes.data),
+            ctypes.c_void_p(self._position.ctypes.data),
+            ctypes.c_int32(self._position.shape[0]),
+            ctypes.byref(batch),
+        )
+        cleared = (np.arange(first_tick, first_tick + ticks) % reset_period == 0)[:, None]
+        told = (cells["cycles"], cells["stalls"], cells["left_range"])
+        cycles, stalled, left = (self._by_tick(counter, number, cleared, done) for number, counter in enumerate(told))
+        packets = int(batch.packets)
+        fault = None
+        if batch.fault:
+            fault = Fault(int(batch.fault_tick), int(batch.fault_core), FAULTS[batch.fault])
+        return Record(
+            ticks=done,
+            **{name: array[:done] for name, array in state.items()},
+            updates=cells["updates"][:done],
+            cycles=cycles,
+            counted=cells["counted"][:done],
+            stalls=stalled,
+            waited=cells["waited"][:done],
+            left_range=left,
+            packet_start=sent["packet_start"][: done * cores + 1].astype(np.int64),
+            packet_core=sent["packet_core"][:packets].astype(np.int32),
+            packet_axon=sent["packet_axon"][:packets].astype(np.int32),
+            clocks=int(batch.clocks),
+            fault=fault,
+        )
+
+    def start_trace(self, position: int, file: Path) -> None:
+        """Write what a core's wires do from now on (VCD, two time steps a clock)."""
+        self._library.lif_trace(self._cores[position], str(file).encode())
+
+    def end_trace(self, position: int) -> None:
+        """End the file."""
+        self._library.lif_end_trace(self._cores[position])
+
+    def _by_tick(self, counter: Any, number: int, cleared: NDArray[np.bool_], done: int) -> Int64:
+        """What a counter that is only cleared with the core counted in each tick; 32 bits, wrapping."""
+        before = np.concatenate([self._before[number][None], counter[:-1]]) if counter.shape[0] else counter
+        own = counter - np.where(cleared, 0, before).astype(np.uint32)
+        if done:
+            self._before[number] = counter[done - 1]
+        return np.asarray(own[:done], np.int64)
+
+    def _transfer(self, call: Any, position: int, addresses: Word, words: Word) -> None:
+        done = call(
+            self._cores[position],
+            ctypes.c_int64(addresses.shape[0]),
+            ctypes.c_void_p(addresses.ctypes.data),
+            ctypes.c_void_p(words.ctypes.data),
+        )
+        if done != addresses.shape[0]:
+            raise RuntimeError(
+                f"core {self.numbers[position]} does not answer on its configuration bus at address {int(addresses[done]):#x}"
+            )
+
+
+def library_of(build: Build, trace: bool = False, folder: Path | None = None, note: Note | None = None) -> Path:
+    """The library of a build, built if it is not in the cache.
+
+    Raises:
+        BadInput: NE7201 to NE7204.
+    """
+    defines = {
+        "NEURONS": build.neurons,
+        "V_BITS": build.v_bits,
+        "OFFSET_BITS": build.offset_bits,
+        "REGISTER_REGION": REGION_NUMBER["register"],
+        **{f"REGISTER_{name.upper()}": REGISTER_NUMBER[name] for name in ("control", "cycles", "stalls", "left_range")},
+    }
+    assert REGION_BITS + build.offset_bits <= 32
+    return library(TOP, build.parameters, HARNESS, defines, trace=trace, folder=folder, note=note)

@@ -1,0 +1,128 @@
+"""The first difference between model and Verilog is found where it is, whatever differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuroemu.cosim.compare import first_difference
+from neuroemu.cosim.core import Fault, Record
+from neuroemu.cosim.reference import Expected
+
+TICKS, FIRST_NEURON = 4, [0, 2, 5]
+SPIKE = (2, 3)
+"""Tick and neuron of the only spike, which sends one packet."""
+
+
+def sides() -> tuple[Expected, Record]:
+    """Two cores that agree for four ticks."""
+    rng = np.random.default_rng(3)
+    u, v, refractory = rng.integers(-9, 9, (3, TICKS, 5)).astype(np.int32)
+    spiked = np.zeros((TICKS, 5), np.bool_)
+    spiked[SPIKE] = True
+    cycles = rng.integers(10, 20, (TICKS, 2)).astype(np.int64)
+    start = np.array([0] * 6 + [1] * 3, np.int64)
+    flags = spiked.astype(np.uint8)
+    flags[1, 4] |= 2
+    left = np.zeros((TICKS, 2), np.int64)
+    left[1, 1] = 1
+    packet = np.array([1]), np.array([7])
+    zeros = np.zeros((TICKS, 2), np.int64)
+    sizes = np.tile(np.diff(FIRST_NEURON), (TICKS, 1)).astype(np.int32)
+    expected = Expected(u, v, refractory, spiked, cycles, left.sum(axis=0), start, *packet)
+    record = Record(
+        TICKS, u, v, refractory, flags, sizes, cycles, cycles, zeros, zeros, left, start, *packet, clocks=99, fault=None
+    )
+    return expected, record
+
+
+def with_one_more(record: Record, name: str, place: tuple[int, int]) -> Record:
+    array = getattr(record, name).copy()
+    array[place] += 1
+    return replace(record, **{name: array})
+
+
+def found(record: Record) -> Any:
+    return first_difference(sides()[0], record, FIRST_NEURON)
+
+
+def test_equal_sides_have_no_difference() -> None:
+    assert found(sides()[1]) is None
+
+
+@pytest.mark.parametrize("name", ["u", "v", "refractory"])
+def test_a_state_is_found_with_its_core_and_neuron(name: str) -> None:
+    difference = found(with_one_more(sides()[1], name, (1, 3)))
+    assert (difference.tick, difference.core, difference.neuron, difference.quantities) == (1, 1, 1, (name,))
+    assert difference.rtl[name] == difference.model[name] + 1
+
+
+def test_a_missing_spike_is_told_before_its_missing_packet() -> None:
+    record = sides()[1]
+    flags = record.flags & 2
+    nothing = np.zeros(0, np.int32)
+    silent = replace(
+        record, flags=flags, packet_start=record.packet_start * 0, packet_core=nothing, packet_axon=nothing
+    )
+    difference = found(silent)
+    assert (difference.tick, difference.neuron, difference.quantities) == (2, 1, ("spiked",))
+
+
+def test_a_packet_to_another_axon_is_a_difference() -> None:
+    difference = found(replace(sides()[1], packet_axon=np.array([8], np.int32)))
+    assert (difference.tick, difference.core, difference.neuron) == (2, 1, None)
+    assert (difference.model, difference.rtl) == ({"packets": [[1, 7]]}, {"packets": [[1, 8]]})
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cycles", "cycles by the register"),
+        ("counted", "cycles at the pins"),
+        ("updates", "updates"),
+        ("stalls", "stalls"),
+        ("left_range", "range register"),
+    ],
+)
+def test_a_counter_is_a_difference_of_its_core(name: str, told: str) -> None:
+    difference = found(with_one_more(sides()[1], name, (3, 0)))
+    assert (difference.tick, difference.core, difference.neuron, difference.quantities) == (3, 0, None, (told,))
+    assert difference.rtl[told] == difference.model[told] + 1
+
+
+def test_ranges_that_only_the_cores_left_are_told() -> None:
+    record = sides()[1]
+    both = with_one_more(with_one_more(record, "left_range", (0, 0)), "flags", (0, 0))
+    flags = record.flags.copy()
+    flags[0, 0] |= 2
+    difference = found(replace(both, flags=flags))
+    assert difference.quantities == ("updates that left their range",)
+    assert (difference.core, difference.model, difference.rtl) == (
+        0,
+        {"updates that left their range": 0},
+        {"updates that left their range": 1},
+    )
+
+
+def test_the_first_tick_wins_and_in_it_the_first_core() -> None:
+    record = with_one_more(with_one_more(sides()[1], "v", (3, 0)), "counted", (1, 1))
+    assert (found(record).tick, found(record).core) == (1, 1)
+    record = with_one_more(record, "cycles", (1, 0))
+    assert (found(record).tick, found(record).core) == (1, 0)
+
+
+def test_a_broken_protocol_is_told_when_everything_before_agrees() -> None:
+    record = sides()[1]
+    cut = {
+        name: getattr(record, name)[:2]
+        for name in ("u", "v", "refractory", "flags", "updates", "cycles", "counted", "stalls", "waited", "left_range")
+    }
+    nothing = np.zeros(0, np.int32)
+    stuck = replace(
+        record, ticks=2, packet_start=record.packet_start[:5], packet_core=nothing, packet_axon=nothing, **cut
+    )
+    difference = found(replace(stuck, fault=Fault(2, 1, "does not answer")))
+    assert (difference.tick, difference.core, difference.rtl) == (2, 1, {"protocol": "does not answer"})

