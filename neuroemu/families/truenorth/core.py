@@ -474,7 +474,20 @@ def _update_one(
         rules.compat,
     )
     if mask_bits:
-        may_change |= int((new >= alpha) | dynamics.below(new, beta, 0, 0, rules.compat))
+        may_change |= int(
+            dynamics.undecided(
+                before,
+                synaptic,
+                leak,
+                (modes >> 3) & 1,
+                rules.zero_clamp,
+                alpha,
+                beta,
+                (modes >> 2) & 1,
+                rules.overflow,
+                rules.compat,
+            )
+        )
     room.after[neuron] = new
     room.spiked[neuron] = fired
     room.changed[neuron] = fired | (new != before) | beyond | (may_change != 0)

@@ -92,6 +92,27 @@ def after_floor(v: Any, beta: Any, eta: Any, reset: Any, gamma: Any, kappa: Any)
 
 
 @rule
+def undecided(
+    v: Any,
+    synaptic: Any,
+    leak: Any,
+    reversal: Any,
+    zero_clamp: Any,
+    alpha: Any,
+    beta: Any,
+    kappa: Any,
+    overflow: Any,
+    compat: Any,
+) -> Any:
+    """Whether a tick may end differently for another random part of the thresholds.
+
+    It can where the thresholds without that part are passed: the part moves both away. Only a held lower threshold has none.
+    """
+    held = limited(leaked(v + synaptic, leak, reversal, zero_clamp), overflow)
+    return (held >= alpha) | ((kappa == 0) & below(held, beta, 0, kappa, compat))
+
+
+@rule
 def tick(
     v: Any,
     synaptic: Any,

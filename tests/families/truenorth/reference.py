@@ -174,6 +174,35 @@ def random_cores(
     )
 
 
+def settling_cores(rng: np.random.Generator, count: int, stochastic: float) -> Cores:
+    """Cores whose numbers are so small that neurons often come back to a potential they had, by every branch of the tick."""
+    shape = (count, SIZE)
+
+    def some(share: float, *inner: int) -> Any:
+        return rng.random((*shape, *inner)) < share
+
+    return build_cores(
+        np.arange(count),
+        rng.random((count, SIZE, SIZE)) < 0.01,
+        {
+            "axon_type": rng.integers(0, 4, shape),
+            "weight": rng.integers(-6, 7, (*shape, 4)),
+            "stochastic": some(stochastic, 4),
+            "potential": rng.integers(-8, 9, shape),
+            "leak": rng.integers(-4, 5, shape) * some(0.8),
+            "stochastic_leak": some(stochastic / 4),
+            "reversal": some(0.4),
+            "alpha": rng.integers(1, 9, shape),
+            "beta": rng.integers(0, 9, shape),
+            "mask_bits": some(stochastic) * rng.integers(1, 5, shape),
+            "gamma": rng.integers(0, 3, shape),
+            "kappa": some(0.3),
+            "reset": rng.integers(-8, 9, shape),
+        },
+        seed=rng.integers(1, 1 << 32, count),
+    )
+
+
 def random_inputs(rng: np.random.Generator, sources: int, ticks: int, rate: float) -> list[tuple[int, int]]:
     """(tick, source), in order."""
     return [tuple(row) for row in np.argwhere(rng.random((ticks, sources)) < rate).tolist()]

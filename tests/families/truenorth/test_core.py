@@ -14,7 +14,15 @@ from neuroemu.families.truenorth import core, dynamics
 from neuroemu.families.truenorth.core import CrossbarChunk, Rules, TrueNorthEngine
 from neuroemu.families.truenorth.image import SIZE, ProgramImage, build_cores
 from neuroemu.families.truenorth.load import load_program
-from tests.families.truenorth.reference import COLUMNS, PAPER, image_of, random_cores, random_inputs, run
+from tests.families.truenorth.reference import (
+    COLUMNS,
+    PAPER,
+    image_of,
+    random_cores,
+    random_inputs,
+    run,
+    settling_cores,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # uint64 wraps on purpose
 
@@ -92,6 +100,27 @@ def test_cores_that_walk_set_bits_do_what_the_equations_say(rng: np.random.Gener
     assert len(spikes) > 30
     walked = heard.joined("active")[1:]
     assert np.any((walked > 0) & (walked <= core.MOST_WALKED))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("compat", [dynamics.PAPER, dynamics.RANC])
+def test_a_neuron_rests_only_where_no_random_number_could_wake_it(compat: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    image = image_of(settling_cores(rng, 1, (0.0, 0.5, 1.0)[seed % 3]))
+    rules = Rules(seed & 1, dynamics.SATURATE, compat, 1, 256)
+    assert assert_as_reference(image, rules, random_inputs(rng, SIZE, 120, 0.002), 120) > 50
+    heard = told_by(image, rules, [], 120)[2]
+    assert int(heard.joined("active")[-1, 0]) < SIZE
+
+
+@pytest.mark.compiled
+def test_a_random_threshold_below_is_drawn_anew_when_the_neuron_comes_back_to_where_it_was() -> None:
+    columns = {"potential": 127, "leak": -200, "alpha": 130, "beta": 50, "mask_bits": 5, "reset": -127}
+    image = image_of(build_cores([0], np.zeros((1, SIZE, SIZE), bool), columns))
+    assert_as_reference(image, PAPER, [], 200)
+    _, v, _ = told_by(image, PAPER, [], 200)
+    assert len(np.unique(v)) > 1
 
 
 @pytest.mark.compiled
