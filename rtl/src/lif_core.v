@@ -257,6 +257,7 @@ module lif_core #(
     if (ACC_BITS > WEIGHT_BITS) begin : g_widened
       assign widened = {{(ACC_BITS - WEIGHT_BITS) {weight_r[WEIGHT_BITS-1]}}, weight_r};
     end else begin : g_narrowed
+      wire unused_weight = &{1'b0, weight_r};
       assign widened = weight_r[ACC_BITS-1:0];
     end
   endgenerate
