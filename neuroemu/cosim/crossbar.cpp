@@ -67,15 +67,18 @@ enum Problem { kNone, kHangs, kPayload, kOrder, kFull };
 
 extern "C" {
 
+void crossbar_reset(void *handle) {
+    Core &core = *static_cast<Core *>(handle);
+    core.dut->in_valid = core.dut->out_ready = core.dut->cfg_valid = 0;
+    core.dut->rst = 1;
+    core.settle();
+    core.edge();
+    core.dut->rst = 0;
+}
+
 void *crossbar_new() {
     Core *core = new Core;
-    core->dut->in_valid = core->dut->out_ready = core->dut->cfg_valid = 0;
-    core->dut->rst = 1;
-    for (int clock = 0; clock < 2; ++clock) {
-        core->settle();
-        core->edge();
-    }
-    core->dut->rst = 0;
+    crossbar_reset(core);
     return core;
 }
 
@@ -96,9 +99,9 @@ int64_t crossbar_configure(void *handle, int write, uint32_t address, uint32_t s
     return count;
 }
 
-// Events (axon, delay << 8, marker << 31) in, until the last marker has come back.
-void crossbar_run(void *handle, const uint32_t *events, int64_t event_count, uint32_t *packets, int64_t packet_room, int32_t *v,
-                  uint8_t *flags, int64_t update_room, uint32_t neurons, int64_t *counts) {
+// Events (axon, delay << 8, marker << 31) in, until the last marker has come back or so many clocks are over.
+void crossbar_run(void *handle, const uint32_t *events, int64_t event_count, int64_t clock_limit, uint32_t *packets,
+                  int64_t packet_room, int32_t *v, uint8_t *flags, int64_t update_room, uint32_t neurons, int64_t *counts) {
     Core &core = *static_cast<Core *>(handle);
     Vcore &dut = *core.dut;
     std::memset(counts, 0, kCounts * sizeof(int64_t));
@@ -106,7 +109,7 @@ void crossbar_run(void *handle, const uint32_t *events, int64_t event_count, uin
     for (int64_t index = 0; index < event_count; ++index) open += events[index] >> 31;
     bool offered = false, waited = false;
     uint32_t waiting = 0;
-    while (next < event_count || open > 0) {
+    while ((next < event_count || open > 0) && counts[kClocks] < clock_limit) {
         // An event that was offered stays until it is taken.
         if (next < event_count && !offered) offered = !core.happens(core.gap);
         dut.in_valid = offered;

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroemu.cosim.build import library
 from neuroemu.emulator.protocol import Chunk, Stimulus
 from neuroemu.emulator.runner import run_ticks
 from neuroemu.errors import DoesNotFit, Finding
@@ -34,6 +35,7 @@ TOP = "crossbar_core"
 MARKER = 1 << 31
 """Event or packet that ends a tick."""
 MOST_DELAY = 15
+FOREVER = 1 << 62
 SPIKE_CYCLES = 2
 """Read the slot of its tick, set its bit."""
 _AXON_SHIFT, _DELAY_SHIFT = 18, 26
@@ -74,6 +76,16 @@ class Pace:
     gap: int = 0
     stall: int = 0
     seed: int = 1
+
+
+def harness() -> Path:
+    """The C++ file that drives the core."""
+    return Path(__file__).with_name("crossbar.cpp")
+
+
+def crossbar_library(build: CrossbarBuild) -> Path:
+    """The verilated core of a build, from the cache if nothing has changed; raises BadInput as :func:`library` does."""
+    return library(TOP, build.parameters, harness(), {})
 
 
 # ---------------------------------------------------------------------------- the cycle contract
@@ -182,15 +194,15 @@ class CrossbarRtl:
     """One ``crossbar_core`` in a verilated library, driven through its ports.
 
     Args:
-        library: built from crossbar.cpp and the Verilog sources with the parameters of ``build``.
+        verilated: library built from crossbar.cpp and the Verilog sources with the parameters of ``build``.
 
     Raises:
         RuntimeError: by any method, when the core hangs or breaks its protocol.
     """
 
-    def __init__(self, library: Path, build: CrossbarBuild, pace: Pace = Pace()):
+    def __init__(self, verilated: Path, build: CrossbarBuild, pace: Pace = Pace()):
         self.build = build
-        self._calls = _calls(library)
+        self._calls = _calls(verilated)
         self._core = ctypes.c_void_p(self._calls.crossbar_new())
         self._calls.crossbar_pace(self._core, pace.seed, pace.gap, pace.stall)
 
@@ -252,8 +264,33 @@ class CrossbarRtl:
             "error": int(self.read(register("status"))[0])
         }
 
+    def interrupt(self, events: Word32, clocks: int) -> None:
+        """Begin to run ``events`` and reset the core after so many clocks."""
+        self._run(events, clocks)
+        self._calls.crossbar_reset(self._core)
+
     def run(self, events: Word32) -> Batch:
         """Spikes ``axon | delay << 8`` and markers in, everything out up to the last marker's answer."""
+        ticks = int(np.count_nonzero(events & MARKER))
+        packets, v, flags, found = self._run(events, FOREVER)
+        if v.size != ticks * self.build.neurons:
+            raise RuntimeError(f"{TOP} updates {v.size} of {ticks * self.build.neurons} neurons")
+        ends = np.flatnonzero(packets & MARKER)
+        shape = (ticks, self.build.neurons)
+        return Batch(
+            packets=[part[:-1] for part in np.split(packets, ends + 1)[:-1]],
+            v=v.reshape(shape),
+            spiked=(flags & 1).astype(np.bool_).reshape(shape),
+            left_range=(flags >> 1).astype(np.bool_).reshape(shape),
+            clocks=found["clocks"],
+            waits=found["waits"],
+            stalls=found["stalls"],
+        )
+
+    def _run(
+        self, events: Word32, most_clocks: int
+    ) -> tuple[Word32, NDArray[np.int32], NDArray[np.uint8], dict[str, int]]:
+        """Packets, potentials and flags of updates, and counts of the bench."""
         events = np.ascontiguousarray(events, np.uint32)
         ticks = int(np.count_nonzero(events & MARKER))
         updates = ticks * self.build.neurons
@@ -264,6 +301,7 @@ class CrossbarRtl:
             self._core,
             events.ctypes.data,
             events.size,
+            most_clocks,
             packets.ctypes.data,
             packets.size,
             v.ctypes.data,
@@ -273,32 +311,21 @@ class CrossbarRtl:
             counts.ctypes.data,
         )
         found = dict(zip(_COUNTS, counts.tolist(), strict=True))
-        if found["problem"] or found["updates"] != updates:
-            problem = _PROBLEMS[found["problem"]] or f"updates {found['updates']} of {updates} neurons"
-            raise RuntimeError(f"{TOP} {problem}")
-        sent = packets[: found["packets"]]
-        ends = np.flatnonzero(sent & MARKER)
-        shape = (ticks, self.build.neurons)
-        return Batch(
-            packets=[part[:-1] for part in np.split(sent, ends + 1)[:-1]],
-            v=v.reshape(shape),
-            spiked=(flags & 1).astype(np.bool_).reshape(shape),
-            left_range=(flags >> 1).astype(np.bool_).reshape(shape),
-            clocks=found["clocks"],
-            waits=found["waits"],
-            stalls=found["stalls"],
-        )
+        if found["problem"]:
+            raise RuntimeError(f"{TOP} {_PROBLEMS[found['problem']]}")
+        return packets[: found["packets"]], v[: found["updates"]], flags[: found["updates"]], found
 
 
-def _calls(library: Path) -> ctypes.CDLL:
-    calls = ctypes.CDLL(str(library))
+def _calls(verilated: Path) -> ctypes.CDLL:
+    calls = ctypes.CDLL(str(verilated))
     pointer, wide, narrow = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint32
     calls.crossbar_new.restype = pointer
+    calls.crossbar_reset.argtypes = [pointer]
     calls.crossbar_delete.argtypes = [pointer]
     calls.crossbar_pace.argtypes = [pointer, ctypes.c_uint64, narrow, narrow]
     calls.crossbar_configure.restype = wide
     calls.crossbar_configure.argtypes = [pointer, ctypes.c_int, narrow, narrow, pointer, wide]
-    calls.crossbar_run.argtypes = [pointer, pointer, wide, pointer, wide, pointer, pointer, wide, narrow, pointer]
+    calls.crossbar_run.argtypes = [pointer, pointer, wide, wide, pointer, wide, pointer, pointer, wide, narrow, pointer]
     return calls
 
 
@@ -369,7 +396,7 @@ class Comparison:
 
 
 def compare(
-    image: ProgramImage, stimulus: Stimulus, ticks: int, build: CrossbarBuild, library: Path, pace: Pace = Pace()
+    image: ProgramImage, stimulus: Stimulus, ticks: int, build: CrossbarBuild, verilated: Path, pace: Pace = Pace()
 ) -> Comparison:
     """Run ``image`` from tick 0 on the engine and on one verilated core per core.
 
@@ -385,7 +412,7 @@ def compare(
     parts = memories(image, _program(booted).rules)
     cores = []
     for index, memory in enumerate(parts):
-        cores.append(CrossbarRtl(library, build, Pace(pace.gap, pace.stall, pace.seed + index)))
+        cores.append(CrossbarRtl(verilated, build, Pace(pace.gap, pace.stall, pace.seed + index)))
         cores[-1].load(memory)
     try:
         return _Fabric(image, booted, cores, trace).run(_arrivals(image, booted, stimulus, ticks))

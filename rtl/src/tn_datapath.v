@@ -44,20 +44,18 @@ module tn_datapath #(
   assign left_range = above || under;
   wire stuck = left_range && ibm_clamp;
 
-  // What is left above alpha + eta, and below -(beta + eta): the comparison and the linear reset are one subtraction.
-  wire [18:0] alpha_drawn = {1'b0, alpha} + {1'b0, eta};
-  wire [18:0] beta_drawn = {1'b0, beta} + {1'b0, eta};
-  wire signed [20:0] over = held - $signed({2'b00, alpha_drawn});
-  wire signed [20:0] lack = held + $signed({2'b00, beta_drawn});
-  wire signed [20:0] lack_fixed = held + $signed({3'b000, beta});
-  wire signed [20:0] missing = kappa ? lack_fixed : lack;
+  // What is left above alpha + eta, and above the negative threshold: comparison and linear reset are one subtraction.
+  wire [18:0] ceiling = {1'b0, alpha} + {1'b0, eta};
+  wire [18:0] depth = {1'b0, beta} + (kappa ? 19'd0 : {1'b0, eta});
+  wire signed [20:0] over = held - $signed({2'b00, ceiling});
+  wire signed [20:0] lack = held + $signed({2'b00, depth});
   wire fires = !over[20];
-  wire falls = missing[20] || (ranc && missing == 21'sd0);
+  wire falls = lack[20] || (ranc && lack == 21'sd0);
 
   wire signed [20:0] reset_wide = {{2{reset[18]}}, reset};
   wire signed [20:0] fired = gamma == 2'd0 ? reset_wide : gamma == 2'd1 ? over : held;
   wire signed [20:0] bounced = gamma == 2'd0 ? -reset_wide : gamma == 2'd1 ? lack : held;
-  wire signed [20:0] floored = kappa ? -$signed({3'b000, beta}) : bounced;
+  wire signed [20:0] floored = kappa ? -$signed({2'b00, depth}) : bounced;
   wire signed [20:0] rested = fires ? fired : falls ? floored : held;
   wire signed [20:0] settled = stuck ? held : rested;
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ Find = Callable[[str], Path | None]
 """Where the file of that name is among everything to be verified; None when it is nowhere."""
 
 CHIP, SYMMETRIC_CHIP = "truenorth", "truenorth-ranc"
+
+
+@dataclass(frozen=True)
+class RecordedProgram:
+    """What was recorded somewhere, as a program of ours: its image, its input and how long it runs."""
+
+    image: ProgramImage
+    stimulus: Stimulus
+    ticks: int
+
 
 _COLUMNS = {
     "axon_type": "axon_type",
@@ -63,17 +74,31 @@ def replay_network(path: Path, find: Find) -> Iterator[Result]:
     """
     stimulus = read_npz(path)
     meta = _meta(stimulus)
-    network, network_meta = stimulus, meta
-    if "crossbar" not in stimulus:
-        network = read_npz(_found(str(meta.get("network", "")), find, path))
-        network_meta = _meta(network)
-    equal = meta.get("equals_cassidy2013_equations", network_meta.get("equals_cassidy2013_equations", True))
-    image = image_of_arrays(network, network_meta, load_chip(CHIP if equal else SYMMETRIC_CHIP))
-    neurons = int(network_meta["neurons_per_core"])
-    run = _Replayed(_booted(image), _stimulus(stimulus["inputs"], network["core_xy"]), _ticks(meta, stimulus), neurons)
+    network = _network(path, stimulus, find)
+    neurons = int(_meta(network)["neurons_per_core"])
+    run = _Replayed(program_of_network(path, find), neurons)
     yield (_name(meta, path), *run.against(stimulus))
     if "fpga_testbench_outputs_per_tick" in meta:
         yield (f"{_name(meta, path)} bench", *run.output_counts(network["output"], meta))
+
+
+def program_of_network(path: Path, find: Find) -> RecordedProgram:
+    """A recorded network, or the network in another file that a recorded stimulus is for.
+
+    Raises:
+        BadInput: NE7110 when the network of a stimulus is nowhere.
+    """
+    stimulus = read_npz(path)
+    meta = _meta(stimulus)
+    network = _network(path, stimulus, find)
+    network_meta = _meta(network)
+    equal = meta.get("equals_cassidy2013_equations", network_meta.get("equals_cassidy2013_equations", True))
+    image = image_of_arrays(network, network_meta, load_chip(CHIP if equal else SYMMETRIC_CHIP))
+    return RecordedProgram(image, _stimulus(stimulus["inputs"], network["core_xy"]), _ticks(meta, stimulus))
+
+
+def _network(path: Path, stimulus: Arrays, find: Find) -> Arrays:
+    return stimulus if "crossbar" in stimulus else read_npz(_found(str(_meta(stimulus).get("network", "")), find, path))
 
 
 def replay_model(path: Path, text: str, find: Find) -> Iterator[Result]:
@@ -88,7 +113,7 @@ def replay_model(path: Path, text: str, find: Find) -> Iterator[Result]:
     image = image_of_model(parse_model(text, path.name), load_chip(CHIP))
     yield (f"{name} arrays", *_compared_arrays(image.cores, recorded))
     stimulus = _stimulus(recorded["inputs"], recorded["core_xy"])
-    run = _Replayed(_booted(image), stimulus, _ticks(meta, recorded), int(meta["neurons_per_core"]))
+    run = _Replayed(RecordedProgram(image, stimulus, _ticks(meta, recorded)), int(meta["neurons_per_core"]))
     yield (f"{name} from its model", *run.against(recorded))
 
 
@@ -180,11 +205,12 @@ class _Events:
 class _Replayed:
     """One run: spikes bool (ticks, cores, neurons), potentials and synaptic events."""
 
-    def __init__(self, booted: TrueNorthBooted, stimulus: Stimulus, ticks: int, neurons: int):
+    def __init__(self, program: RecordedProgram, neurons: int):
+        booted, ticks = _booted(program.image), program.ticks
         cores = len(booted.core_numbers)
         probe = (SIZE * np.arange(cores)[:, None] + np.arange(neurons)).reshape(-1)
         meter = _Events()
-        recording = run_ticks(booted.engine, stimulus, ticks, probe=probe, meter=meter)
+        recording = run_ticks(booted.engine, program.stimulus, ticks, probe=probe, meter=meter)
         fired = np.zeros((ticks, cores, SIZE), np.bool_)
         number = recording.spike_source.astype(np.int64) - booted.inputs
         fired[recording.spike_tick, number // SIZE, number % SIZE] = True
@@ -236,22 +262,32 @@ def replay_neurons(path: Path, zero_clamp: bool | None = None) -> Iterator[Resul
             table counts ringing events) go through zero, NeMo's stop.
     """
     arrays = read_npz(path)
-    table = json.loads(str(arrays["table"]))
-    if zero_clamp is None:
-        zero_clamp = not any("ringing_events" in entry for entry in table)
-    digits = len(next(name for name in sorted(arrays) if name.startswith("x"))) - 1
-    drives = [arrays[f"x{entry['case']:0{digits}d}"].astype(np.int64) for entry in table]
-    drives = [drive.reshape(drive.shape[0], -1) for drive in drives]
-    entries = [entry for entry, drive in zip(table, drives, strict=True) for _ in range(drive.shape[1])]
-    image, stimulus = _driven(np.concatenate(drives, axis=1), entries, zero_clamp)
-    run = _Replayed(_booted(image), stimulus, drives[0].shape[0], 1)
+    table, drives = _drives(arrays)
+    run = _Replayed(program_of_neurons(path, zero_clamp), 1)
     first = 0
-    for entry, drive in zip(table, drives, strict=True):
-        number, last = f"{entry['case']:0{digits}d}", first + drive.shape[1]
+    for number, drive in zip(table, drives, strict=True):
+        last = first + drive.shape[1]
         spikes, v = run.spikes[:, first:last, 0], run.v[:, first:last, 0]
         wanted_spikes, wanted_v = (arrays[f"{key}{number}"].reshape(drive.shape) for key in "SV")
         yield (f"case {number}", *_differences({"S": (spikes, wanted_spikes), "V": (v, wanted_v)}))
         first = last
+
+
+def program_of_neurons(path: Path, zero_clamp: bool | None = None) -> RecordedProgram:
+    """Recorded neurons as neuron 0 of a core each; arguments as of :func:`replay_neurons`."""
+    table, drives = _drives(read_npz(path))
+    if zero_clamp is None:
+        zero_clamp = not any("ringing_events" in entry for entry in table.values())
+    entries = [entry for entry, drive in zip(table.values(), drives, strict=True) for _ in range(drive.shape[1])]
+    return RecordedProgram(*_driven(np.concatenate(drives, axis=1), entries, zero_clamp), drives[0].shape[0])
+
+
+def _drives(arrays: Arrays) -> tuple[dict[str, Mapping[str, Any]], list[Int64]]:
+    """Number of a case -> its entry in the table, and the synaptic input (ticks, neurons) of each."""
+    digits = len(next(name for name in sorted(arrays) if name.startswith("x"))) - 1
+    table = {f"{entry['case']:0{digits}d}": entry for entry in json.loads(str(arrays["table"]))}
+    drives = [arrays[f"x{number}"].astype(np.int64) for number in table]
+    return table, [drive.reshape(drive.shape[0], -1) for drive in drives]
 
 
 def _driven(drive: Int64, entries: Sequence[Mapping[str, Any]], zero_clamp: bool) -> tuple[ProgramImage, Stimulus]:
@@ -290,9 +326,8 @@ def _driven(drive: Int64, entries: Sequence[Mapping[str, Any]], zero_clamp: bool
 def replay_behaviours(recorded: Mapping[str, Any]) -> Iterator[Result]:
     """Small circuits of a few neurons, one core each, all in one run; a case may be shorter than the run."""
     cases = recorded["cases"]
-    ticks = max(int(case["ticks"]) for case in cases)
-    image, stimulus, copies = _circuits(cases)
-    run = _Replayed(_booted(image), stimulus, ticks, SIZE)
+    program, copies = _circuits(cases)
+    run = _Replayed(program, SIZE)
     for position, (case, first_copy) in enumerate(zip(cases, copies, strict=True)):
         length = int(case["ticks"])
         pairs: dict[str, tuple[Any, Any]] = {}
@@ -304,8 +339,13 @@ def replay_behaviours(recorded: Mapping[str, Any]) -> Iterator[Result]:
         yield (case["name"], *_differences(pairs))
 
 
-def _circuits(cases: Sequence[Mapping[str, Any]]) -> tuple[ProgramImage, Stimulus, list[dict[str, int]]]:
-    """Image, input, and the number of each named neuron; a neuron that feeds several axons gets a copy for each."""
+def program_of_behaviours(recorded: Mapping[str, Any]) -> RecordedProgram:
+    """All circuits as one program, as long as the longest."""
+    return _circuits(recorded["cases"])[0]
+
+
+def _circuits(cases: Sequence[Mapping[str, Any]]) -> tuple[RecordedProgram, list[dict[str, int]]]:
+    """Program, and the number of each named neuron; a neuron that feeds several axons gets a copy for each."""
     count = len(cases)
     synapses = np.zeros((count, SIZE, SIZE), np.bool_)
     columns: dict[str, Any] = {
@@ -338,7 +378,8 @@ def _circuits(cases: Sequence[Mapping[str, Any]]) -> tuple[ProgramImage, Stimulu
         copies.append({name: known[0] for name, known in numbers.items()})
     table = np.array(sorted(spikes), np.int64).reshape(-1, 2)
     image = _image(build_cores(np.arange(count), synapses, columns, connected), load_chip(CHIP))
-    return image, Stimulus(table[:, 0].copy(), table[:, 1].astype(np.int32)), copies
+    stimulus = Stimulus(table[:, 0].copy(), table[:, 1].astype(np.int32))
+    return RecordedProgram(image, stimulus, max(int(case["ticks"]) for case in cases)), copies
 
 
 _NEURON_KEYS = ("leak", "alpha", "beta", "reset", "gamma", "kappa")
