@@ -29,9 +29,14 @@ class TrueNorthFamily:
         from neuroemu.mapping.cores import mapping_section
         from neuroemu.mapping.place import DEFAULT_PLACER
 
-        lowered = lower(network, chip)
-        limits = chip.limits
-        wired = wire(network, lowered, int(limits.neurons.value), int(limits.delay_ticks_max.value))
+        room = int(chip.limits.neurons.value), int(chip.limits.delay_ticks_max.value)
+        from_host: frozenset[str] = frozenset()
+        while True:
+            lowered = lower(network, chip, from_host)
+            wired = wire(network, lowered, *room)
+            if wired.early <= from_host:
+                break
+            from_host |= wired.early
         placement = mapping.map_pieces(wired, chip, options.placer or DEFAULT_PLACER, options.seed)
         program = pack(mapping.build_image(lowered, wired, placement, chip, network.dialect))
         return Compiled(

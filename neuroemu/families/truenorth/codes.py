@@ -145,23 +145,24 @@ def _common_step(weight: FloatArray) -> FloatArray:
     return np.where(np.isfinite(step), step, 0.0)
 
 
-def clustered(weight: FloatArray) -> tuple[Int64, Table]:
+def clustered(weight: FloatArray, types: int = TYPES) -> tuple[Int64, Table]:
     """(type of every source, table) where a source has a single axon: sources of one type share a weight per neuron.
 
     Args:
         weight: float64 (neurons, sources).
+        types: how many there are to sort into.
     """
     size = np.maximum(np.abs(weight).max(axis=1, initial=0.0), 1e-300)
     order = np.argsort((weight / size[:, None]).mean(axis=0), kind="stable")
     kind = np.zeros(weight.shape[1], np.int64)
-    for number, part in enumerate(np.array_split(order, TYPES)):
+    for number, part in enumerate(np.array_split(order, types)):
         kind[part] = number
-    entry = np.zeros((weight.shape[0], TYPES))
+    entry = np.zeros((weight.shape[0], types))
     for _ in range(ROUNDS):
         entry = _one_value_each(weight, kind, entry)
         loss = [
             (np.minimum(weight**2, (weight - entry[:, [number]]) ** 2) / size[:, None] ** 2).sum(axis=0)
-            for number in range(TYPES)
+            for number in range(types)
         ]
         moved = np.argmin(np.stack(loss), axis=0)
         if np.array_equal(moved, kind):
@@ -175,7 +176,7 @@ def selected(weight: FloatArray, kind: Int64, entry: FloatArray) -> Int64:
     """Counts (neurons, sources, types): 1 where the type's weight is nearer than none."""
     value = entry[:, kind]
     taken = (np.abs(weight - value) < np.abs(weight)) & (weight != 0)
-    counts = np.zeros((*weight.shape, TYPES), np.int64)
+    counts = np.zeros((*weight.shape, entry.shape[1]), np.int64)
     counts[:, np.arange(kind.shape[0]), kind] = taken
     return counts
 
@@ -183,7 +184,7 @@ def selected(weight: FloatArray, kind: Int64, entry: FloatArray) -> Int64:
 def _one_value_each(weight: FloatArray, kind: Int64, entry: FloatArray) -> FloatArray:
     """Per neuron and type the value that, beside 0, stands best for the weights of the type's sources."""
     found = entry.copy()
-    for number in range(TYPES):
+    for number in range(entry.shape[1]):
         own = weight[:, kind == number]
         if not own.shape[1]:
             continue

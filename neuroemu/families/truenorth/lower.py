@@ -6,7 +6,7 @@ becomes a constant leak towards zero. Sums over more inputs than a core has axon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,15 +69,18 @@ def room_of(chip: Any) -> Room:
     )
 
 
-def lower(network: Network, chip: Any) -> QuantisedNetwork:
+def lower(network: Network, chip: Any, from_host: Collection[str] = ()) -> QuantisedNetwork:
     """Lower every population and what ends in it.
+
+    Args:
+        from_host: populations whose bias a host source sends; a leak would act before their first tick.
 
     Raises:
         DoesNotFit: with everything that the chip cannot compute.
     """
     room = room_of(chip)
     layers = [
-        _Layer(network, population, population.neuron.spread(population.size), room)
+        _Layer(network, population, population.neuron.spread(population.size), room, population.name in from_host)
         for population in network.populations.values()
         if population.neuron is not None
     ]
@@ -123,7 +126,7 @@ def _analog_sources(network: Network) -> Iterator[Finding]:
 class _Layer:
     """One population with everything that ends in it, scaled and rounded."""
 
-    def __init__(self, network: Network, population: Population, neuron: Neuron, room: Room):
+    def __init__(self, network: Network, population: Population, neuron: Neuron, room: Room, from_host: bool):
         self.population, self.neuron, self.room = population, neuron, room
         self.name, self.size = population.name, population.size
         self.findings: list[Finding] = []
@@ -136,7 +139,7 @@ class _Layer:
         incoming = network.incoming(self.name)
         bias = sum((item.bias for item in incoming if item.bias is not None), np.zeros(self.size))
         self.drive = neuron.leak_input + self.gain * bias
-        self.columns, self.weight, self.bias_column = self._gather(incoming)
+        self.columns, self.weight, self.bias_column = self._gather(incoming, self.loses | from_host)
         self._check_rules()
         self._say_what_is_replaced()
         self.partial: Any = None
@@ -146,8 +149,10 @@ class _Layer:
 
     # ------------------------------------------------------------------ what arrives
 
-    def _gather(self, incoming: tuple[Projection, ...]) -> tuple[tuple[Columns, ...], sp.csr_array, int | None]:
-        """(columns, weights (size, columns) in float units, column of a bias that is a synapse)."""
+    def _gather(
+        self, incoming: tuple[Projection, ...], by_synapse: NDArray[np.bool_]
+    ) -> tuple[tuple[Columns, ...], sp.csr_array, int | None]:
+        """(columns, weights (size, columns) in float units, the last column if it is the bias of the neurons ``by_synapse``)."""
         blocks: dict[tuple[str, int], sp.csr_array] = {}
         for item in incoming:
             folded = fold((*item.stages, Scale(np.broadcast_to(self.gain, (self.size,)))))
@@ -156,14 +161,17 @@ class _Layer:
                 key = item.source, item.delay_ticks + delay
                 matrix = sp.csr_array(part.to_sparse())
                 blocks[key] = sp.csr_array(blocks[key] + matrix) if key in blocks else matrix
-        bias_is_a_synapse = bool(np.any(self.loses & (self.drive != 0)))
+        bias_is_a_synapse = bool(np.any(by_synapse & (self.drive != 0)))
         if bias_is_a_synapse:
-            held = np.where(self.loses, self.drive, 0.0)
+            held = np.where(by_synapse, self.drive, 0.0)
             blocks[f"bias:{self.name}", 0] = sp.csr_array(held[:, None])
-            self.drive = np.where(self.loses, 0.0, self.drive)
-            self.remarks.append(
-                "bias enters through a host source that fires in every tick; the leak stands for the decay"
+            self.drive = np.where(by_synapse, 0.0, self.drive)
+            why = (
+                "the leak stands for the decay"
+                if self.loses.any()
+                else "a leak would act before the layer's first tick"
             )
+            self.remarks.append(f"bias enters through a host source that fires in every tick; {why}")
         columns, first = [], 0
         for (source, delay), matrix in blocks.items():
             columns.append(Columns(source, delay, first, int(matrix.shape[1])))
@@ -257,11 +265,15 @@ class _Layer:
                     ),
                 )
                 return
-            self.partial = partial_sums(self.name, weight, columns, self.room)
+            inputs = weight if self.bias_column is None else sp.csr_array(weight[:, :-1])
+            self.partial = partial_sums(self.name, inputs, columns, self.room)
             self._say_parts(fan_in)
             weight, columns = self.partial.merged, (self.partial.columns,)
+            if self.bias_column is not None:
+                weight = sp.csr_array(sp.hstack([weight, self.weight[:, [self.bias_column]]], format="csr"))
+                columns = (*columns, Columns(f"bias:{self.name}", 0, self.partial.columns.size, 1))
         self.columns = columns
-        from_chip = any(block.source not in network.inputs for block in columns)
+        from_chip = any(block.source not in network.inputs and not _is_bias(block.source) for block in columns)
         demand = self._demand(weight)
         self.quantised = quantise(
             weight,
@@ -270,6 +282,7 @@ class _Layer:
             self.room,
             MOST_COPIES if from_chip else MOST_HOST_COPIES,
             shared_scale=self.neuron.threshold is None,
+            constant=self.bias_column is not None,
         )
         self.wanted = weight
         self.scale = self.quantised.scale
@@ -362,8 +375,10 @@ class _Layer:
         assert self.quantised is not None
         if self.partial is None:
             return self.quantised.weight
-        rows = self.partial.weight
-        return sp.csr_array(sp.diags_array(self.scale) @ rows)
+        rows = sp.csr_array(sp.diags_array(self.scale) @ self.partial.weight)
+        if self.bias_column is None:
+            return rows
+        return sp.csr_array(sp.hstack([rows, self.quantised.weight[:, [self.columns[-1].first]]], format="csr"))
 
     def twin(self) -> Population:
         """The neuron with the rounded numbers, in chip units; an exponential decay stays what it was."""
@@ -395,7 +410,7 @@ class _Layer:
         columns = self.columns if self.partial is None else self.partial.population.columns
         found = []
         for block in columns:
-            if block.source.startswith("bias:"):
+            if _is_bias(block.source):
                 continue
             part = sp.csr_array(rounded[:, block.first : block.first + block.size])
             stage = Dense(part.toarray()) if part.nnz >= DENSE * part.shape[0] * part.shape[1] else Sparse(part)
@@ -457,6 +472,10 @@ class _Layer:
             "bias_error_max": float(bias_error.max(initial=0.0)),
             "remarks": list(self.remarks),
         }
+
+
+def _is_bias(source: str) -> bool:
+    return source.startswith("bias:")
 
 
 def _charge(neuron: Neuron) -> FloatArray:

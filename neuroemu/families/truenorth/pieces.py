@@ -102,6 +102,7 @@ class Wired:
 
     Attributes:
         populations: of the network, with their tick offsets; relays and neurons of partial sums are not among them.
+        early: populations whose leak acts before their own offset in a way that no potential at tick 0 makes up for.
         place: population -> (piece, slot) of every neuron's first copy, int64 each.
     """
 
@@ -113,6 +114,7 @@ class Wired:
     findings: tuple[Finding, ...]
     relays: int
     copies: int
+    early: frozenset[str]
 
 
 def wire(network: Network, lowered: LoweredNetwork, neurons: int, most_delay: int) -> Wired:
@@ -142,6 +144,7 @@ def wire(network: Network, lowered: LoweredNetwork, neurons: int, most_delay: in
         findings=tuple(builder.findings),
         relays=builder.relays,
         copies=builder.copies,
+        early=frozenset(builder.early),
     )
 
 
@@ -185,6 +188,7 @@ class _Wiring:
         self.pieces: list[Piece] = []
         self.place: dict[str, tuple[Int64, Int64]] = {}
         self.findings: list[Finding] = []
+        self.early: set[str] = set()
         self.relays = self.copies = 0
         self._relays_of: dict[str, int] = {}
         self._senders: list[dict[str, list[Int64]]] = []
@@ -252,16 +256,7 @@ class _Wiring:
         settled = np.where(early != 0, np.clip(steady, lowest, highest), population.initial)
         always = memoryless & (leak >= 0)
         if wrong.any() or (always.any() and offset > 1):
-            count = int(wrong.sum()) + int(always.sum() if offset > 1 else 0)
-            self.findings.append(
-                Finding(
-                    "NE3609",
-                    f"the bias of {count} neurons makes them fire before step 0 of their layer, which is tick {offset}",
-                    f"population {population.name}",
-                    ("use a bias below the threshold",),
-                    "warning",
-                )
-            )
+            self.early.add(population.name)
         return np.where(memoryless, np.where(always & (offset > 0), dynamics.LOWEST, 0), settled).astype(np.int64)
 
     # ------------------------------------------------------------------ targets

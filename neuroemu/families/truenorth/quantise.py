@@ -67,7 +67,14 @@ class Quantised:
 
 
 def quantise(
-    weight: sp.csr_array, order: Int64, demand: Demand, room: Room, most_axons: int, *, shared_scale: bool
+    weight: sp.csr_array,
+    order: Int64,
+    demand: Demand,
+    room: Room,
+    most_axons: int,
+    *,
+    shared_scale: bool,
+    constant: bool = False,
 ) -> Quantised:
     """The code with the least error that fits a core; a smaller one if it is as good.
 
@@ -76,8 +83,40 @@ def quantise(
         order: neurons as they are cut into tiles.
         most_axons: axons that a source may have.
         shared_scale: whether all neurons must count on one scale.
+        constant: whether the last column is a source that fires in every tick. Where the other weights lose nothing by it, it
+            has an axon type of its own, which holds it exactly.
     """
+    among = _quantised(weight, order, demand, room, most_axons, shared_scale)
+    if not constant:
+        return among
+    own = weight[:, [weight.shape[1] - 1]].toarray()[:, 0]
+    others = sp.csr_array(weight[:, :-1])
+    if int(np.diff(others.indptr).max(initial=0)) >= room.axons:
+        return among
+    apart = _quantised(others, order, demand, room, most_axons, shared_scale, own)
+    largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
+    loss = [_error(weight, found) / largest for found in (apart, among)]
+    return apart if loss[0] <= loss[1] + NEAR else among
+
+
+def _error(weight: sp.csr_array, found: Quantised) -> float:
+    """Mean square root of what the weights are off, float units."""
+    back = sp.csr_array(sp.diags_array(1.0 / found.scale) @ found.weight)
+    return _rms(float(((back - weight).data ** 2).sum()), weight.nnz)
+
+
+def _quantised(
+    weight: sp.csr_array,
+    order: Int64,
+    demand: Demand,
+    room: Room,
+    most_axons: int,
+    shared_scale: bool,
+    own: FloatArray | None = None,
+) -> Quantised:
+    """As :func:`quantise`; ``own`` float64 (neurons,) are weights of a further source that has the last axon type for itself."""
     fan_in = int(np.diff(weight.indptr).max(initial=0))
+    axons, types = (room.axons, TYPES) if own is None else (room.axons - 1, TYPES - 1)
     candidates = []
     rows, row, within = row_table(weight)
     unique, member = np.unique(rows, axis=0, return_inverse=True)
@@ -85,32 +124,65 @@ def quantise(
     times = np.bincount(member, minlength=unique.shape[0])
     largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
     for code in CODES:
-        if fan_in * sum(code) <= room.axons and sum(code) <= most_axons:
+        if len(code) <= types and fan_in * sum(code) <= axons and sum(code) <= most_axons:
             table = fitted(unique, code)
             error = (((table.weight - unique) ** 2).sum(axis=1) * times).sum()
             candidates.append((_rms(error, weight.nnz) / largest, code, table))
-    groups = cut(weight, order, room.axons, room.neurons)
+    groups = cut(weight, order, axons, room.neurons)
     best = min((error for error, _, _ in candidates), default=np.inf)
     near = NEAR if best > EXACT else EXACT
     chosen = next(((code, table) for error, code, table in candidates if error <= best + near), None)
     if chosen is None or (sum(chosen[0]) > 1 and len(groups) <= MOST_SORTED):
         sorted_parts = [(*dense_part(weight, group), group) for group in groups]
-        sortings = [clustered(part) for _, part, _ in sorted_parts]
+        sortings = [clustered(part, types) for _, part, _ in sorted_parts]
         error = sum(
             float(((table.weight - part) ** 2).sum())
             for (_, table), (_, part, _) in zip(sortings, sorted_parts, strict=True)
         )
         if chosen is None or _rms(error, weight.nnz) / largest <= best + near:
-            return _sorted_sources(weight, sorted_parts, sortings, demand, room, shared_scale)
+            return _sorted_sources(weight, sorted_parts, sortings, demand, room, shared_scale, own)
     code, table = chosen
-    scale = _scales(table.entry[member], demand, room, shared_scale)
-    entry = np.rint(table.entry[member] * scale[:, None])
+    entry = table.entry[member]
+    scale = _scales(_beside(entry, own), demand, room, shared_scale)
+    entry = np.rint(entry * scale[:, None])
     counts = nearest(rows * scale[:, None], entry, code)
     whole = weight.copy()
     whole.data = (counts * entry[:, None, :]).sum(axis=-1)[row, within]
-    groups = cut(weight, order, room.axons // sum(code), room.neurons)
+    groups = cut(weight, order, axons // sum(code), room.neurons)
     tiles = coded_tiles(groups, weight, counts[row, within], entry.astype(np.int64), code)
-    return Quantised(tiles, whole, scale, _in_words(code))
+    return _with_own(Quantised(tiles, whole, scale, _in_words(code)), own)
+
+
+def _beside(entry: FloatArray, own: FloatArray | None) -> FloatArray:
+    return entry if own is None else np.concatenate([entry, own[:, None]], axis=1)
+
+
+def _with_own(found: Quantised, own: FloatArray | None) -> Quantised:
+    """The same with a further column whose source has an axon of the last type on every core that needs it."""
+    if own is None:
+        return found
+    value = np.rint(own * found.scale).astype(np.int64)
+    column = found.weight.shape[1]
+    tiles = []
+    for tile in found.tiles:
+        weight = value[tile.neurons]
+        if not weight.any():
+            tiles.append(tile)
+            continue
+        table = tile.table.copy()
+        table[:, TYPES - 1] = weight
+        tiles.append(
+            Tile(
+                neurons=tile.neurons,
+                column=np.append(tile.column, column),
+                axon_type=np.append(tile.axon_type, TYPES - 1),
+                table=table,
+                synapses=np.concatenate([tile.synapses, (weight != 0)[None, :]]),
+            )
+        )
+    whole = sp.csr_array(sp.hstack([found.weight, sp.csr_array(value[:, None].astype(np.float64))], format="csr"))
+    whole.sort_indices()
+    return Quantised(tuple(tiles), whole, found.scale, found.kind)
 
 
 def _in_words(code: tuple[int, ...]) -> str:
@@ -132,19 +204,22 @@ def _sorted_sources(
     demand: Demand,
     room: Room,
     shared_scale: bool,
+    own: FloatArray | None,
 ) -> Quantised:
     """Tiles where every source has one axon, of the type it was sorted into."""
-    entries = np.zeros((weight.shape[0], TYPES))
+    entries = np.zeros((weight.shape[0], sortings[0][1].entry.shape[1] if sortings else TYPES))
     for (_, _, neurons), (_, table) in zip(parts, sortings, strict=True):
         entries[neurons] = table.entry
-    scale = _scales(entries, demand, room, shared_scale)
+    scale = _scales(_beside(entries, own), demand, room, shared_scale)
     whole_entries = np.rint(entries * scale[:, None])
     tiles, rows, columns, values = [], [], [], []
     for (sources, part, neurons), (kind, _) in zip(parts, sortings, strict=True):
         counts = selected(part * scale[neurons][:, None], kind, whole_entries[neurons])
         taken: NDArray[np.bool_] = np.asarray(counts.any(axis=-1), np.bool_)
         used = np.flatnonzero(taken.any(axis=0))
-        tiles.append(Tile(neurons, sources[used], kind[used], whole_entries[neurons].astype(np.int64), taken.T[used]))
+        registers = np.zeros((neurons.shape[0], TYPES), np.int64)
+        registers[:, : entries.shape[1]] = whole_entries[neurons]
+        tiles.append(Tile(neurons, sources[used], kind[used], registers, taken.T[used]))
         row, column = np.nonzero(part)
         rows.append(neurons[row])
         columns.append(sources[column])
@@ -152,7 +227,11 @@ def _sorted_sources(
     ends = (np.concatenate([np.zeros(0, np.int64), *rows]), np.concatenate([np.zeros(0, np.int64), *columns]))
     whole = sp.csr_array((np.concatenate([np.zeros(0), *values]), ends), shape=weight.shape)
     whole.sort_indices()
-    return Quantised(tuple(tiles), whole, scale, "one axon per source, sources sorted into four types on every core")
+    kinds = "four" if own is None else "three"
+    return _with_own(
+        Quantised(tuple(tiles), whole, scale, f"one axon per source, sources sorted into {kinds} types on every core"),
+        own,
+    )
 
 
 def _scales(entry: FloatArray, demand: Demand, room: Room, shared: bool) -> FloatArray:

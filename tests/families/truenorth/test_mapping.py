@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,20 +167,57 @@ def test_feedback_that_needs_relays_arrives_late_and_says_so() -> None:
     assert deploy(recurrent(24), CHIP).compiled.findings == ()
 
 
-def test_a_bias_above_the_threshold_before_a_layer_starts_is_said() -> None:
-    always = neuron(0.5, membrane_decay=np.zeros(1), leak_input=np.ones(1))
-    builder = NetworkBuilder("early", dt_s=1e-3).input("in", (2,))
-    for name in ("a", "b", "c"):
-        builder.population(name, (2,), always)
-    builder.population("out", (2,), neuron(4.0))
-    for source, target in (("in", "a"), ("a", "b"), ("b", "c"), ("c", "out")):
-        builder.dense(source, target, np.eye(2))
-    deployment = deploy(builder.output("out").build(), CHIP)
-    (finding,) = deployment.compiled.findings
-    assert finding.code == "NE3609"
-    assert "the bias of 2 neurons makes them fire before step 0 of their layer, which is tick 2" in finding.message
-    document = deployment.run({"in": np.zeros((1, 8, 2), np.uint8)}).report().document
-    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]][:3] == [0, 0, 0]
+def chained(*biases: float, **values: Any) -> Network:
+    """Three layers of two neurons, each with its bias, and one without; weights 2."""
+    builder = NetworkBuilder("chained", dt_s=1e-3).input("in", (2,))
+    names = ("in", "a", "b", "c", "out")
+    for name, bias in zip(names[1:], (*biases, 0.0), strict=True):
+        builder.population(name, (2,), neuron(1.0, leak_input=np.array([bias, bias / 2]), **values))
+    for source, target in pairwise(names):
+        builder.dense(source, target, 2 * np.eye(2) + 0.5 * np.eye(2)[::-1])
+    return builder.output("out").build()
+
+
+@pytest.mark.parametrize("biases", [(-1.0, -1.0, -1.0), (-1.5, 0.5, -0.75), (0.25, 1.25, 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"reset": "subtract"}, {"min_v": -0.25}, {"membrane_decay": np.zeros(1)}, {"compare": "gt"}],
+    ids=["hard", "soft", "floor", "stateless", "strict"],
+)
+def test_a_bias_acts_from_the_first_tick_of_its_layer_and_never_before(
+    biases: tuple[float, ...], values: dict[str, Any]
+) -> None:
+    network = chained(*biases, **values)
+    deployment = deploy(network, CHIP)
+    assert deployment.compiled.findings == ()
+    inputs = inputs_of(network, 3, 20, 0.6)
+    document = deployment.run(inputs).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0] * 4
+    assert document["fidelity"][0]["spikes_chip"] > 0
+    assert [row["weight_error_max"] for row in document["quantisation"]] == [0] * 4
+
+
+def test_a_bias_that_a_leak_cannot_be_comes_from_the_host_and_has_an_axon_type_of_its_own() -> None:
+    lowered = lower(chained(-1.0, -1.0, -1.0), CHIP, {"b", "c"})
+    assert [port.name for port in lowered.ports if port.constant] == ["bias:b", "bias:c"]
+    (tile,) = lowered.populations[1].tiles
+    assert (tile.axon_type[-1], tile.column[-1]) == (3, 2) and (tile.table[:, 3] < 0).all()
+    assert not lowered.populations[1].registers["leak"].any()
+    remarks = lowered.rounding[1]["remarks"]
+    assert any("a leak would act before the layer's first tick" in remark for remark in remarks)
+    ports = deploy(chained(-1.0, -1.0, -1.0), CHIP).compiled.program
+    assert [port.name for port in unpack(ports).symbols.inputs] == ["in", "bias:b", "bias:c"]
+
+
+def test_trinary_weights_stay_exact_beside_a_bias_from_the_host() -> None:
+    rng = np.random.default_rng(6)
+    builder = NetworkBuilder("biased", dt_s=1e-3).input("in", (90,))
+    builder.population("a", (40,), neuron(0.5)).population("b", (30,), neuron(1.0)).population("out", (9,), neuron(1.0))
+    builder.dense("in", "a", trinary(rng, (40, 90))).dense("a", "b", trinary(rng, (30, 40)))
+    builder.dense("b", "out", trinary(rng, (9, 30)), bias=rng.integers(-9, 4, 9) / 8)
+    network = builder.output("out").build()
+    document = deploy(network, CHIP).run(inputs_of(network, 3, 20)).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0, 0, 0]
 
 
 def delayed(ticks: int) -> Network:
