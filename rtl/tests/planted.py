@@ -1,0 +1,51 @@
+"""Verilog sources with one bug each: what a test that compares with the model must find."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from neuroemu.cosim.tools import sources
+
+BUGS = {
+    "fires at the threshold whatever is compared": (
+        "lif_datapath.v",
+        "wire fires = !reached[V_BITS+2];",
+        "wire fires = !above[V_BITS+1];",
+    ),
+    "a soft reset is never limited": (
+        "lif_datapath.v",
+        "(rest_outside && !wrapping)",
+        "(1'b0 && rest_outside && !wrapping)",
+    ),
+    "a neuron without spike keeps its counter": (
+        "lif_datapath.v",
+        "ready ? {REF_BITS{1'b0}} : counter - {{(REF_BITS - 1) {1'b0}}, 1'b1};",
+        "ready ? {REF_BITS{1'b0}} : counter - {{(REF_BITS - 1) {1'b0}}, counter[0]};",
+    ),
+    "weights are subtracted": ("lif_core.v", ": accumulated + widened)", ": accumulated - widened)"),
+    "a bias starts a tick late": ("lif_core.v", "tick >= bias_start", "tick > bias_start"),
+    "stalls count as cycles": ("lif_core.v", "(state == SWEEP && !stalled)", "(state == SWEEP)"),
+    "the tick does not count": ("lif_core.v", "if (finish && tick !=", "if (1'b0 && finish && tick !="),
+}
+"""What is wrong -> (file, right, wrong): found by comparing states, packets and cycles."""
+
+_OTHERS = {
+    "a threshold always gets its lowest bit on the bus": (
+        "lif_core.v",
+        ".write_data(wide_wdata[V_BITS:0])",
+        ".write_data({wide_wdata[V_BITS:1], 1'b1})",
+    ),
+    "the marker never comes back": ("lif_core.v", "packet_last <= last_s;", "packet_last <= 1'b0;"),
+}
+"""Found before, or because nothing happens."""
+
+
+def with_bug(name: str, folder: Path) -> Path:
+    """A copy of the sources with one bug in ``folder``."""
+    file, right, wrong = (BUGS | _OTHERS)[name]
+    shutil.copytree(sources(), folder, dirs_exist_ok=True)
+    text = (folder / file).read_text(encoding="utf-8")
+    assert text.count(right) == 1, f"{file} no longer has exactly one {right!r}"
+    (folder / file).write_text(text.replace(right, wrong), encoding="utf-8")
+    return folder

@@ -1,0 +1,98 @@
+"""A trained network deployed on two cores runs on the Verilog as on the model; a bug is shown with its place and a waveform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rtl.tests.planted import with_bug
+from tests.acceptance.command_line import EXAMPLES, neuroemu
+
+SAMPLES = EXAMPLES / "digits_test.npz"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """digits_mlp on two cores of lifcore-rtl."""
+    out = tmp_path_factory.mktemp("digits")
+    network = EXAMPLES / "digits_mlp.nir"
+    answer = neuroemu("deploy", network, "--dialect", "snntorch-hard", "--chip", "lifcore-rtl", "-o", out, "--quiet")
+    assert answer.exit_code == 0
+    return out / "program.nemu"
+
+
+@pytest.mark.parametrize(("stages", "stalls"), [(1, 0.0), (3, 0.0), (1, 0.2), (3, 0.2)])
+def test_a_hundred_samples_agree_on_two_cores(program: Path, stages: int, stalls: float) -> None:
+    words = ("--samples", "100", "--stages", str(stages), "--stalls", str(stalls))
+    answer = neuroemu("cosim", program, "-i", SAMPLES, *words, "--json", "--quiet")
+    told = answer.document
+    assert (answer.exit_code, told["schema"], told["agrees"]) == (0, "neuroemu.cosim/1", True)
+    assert (told["samples"], told["ticks"], told["predictions"]["equal"]) == (100, 2200, 100)
+    assert told["predictions"]["correct"] == 92
+    assert told["compared"] == {
+        "spikes": 12817,
+        "state words": 3 * 2200 * 42,
+        "packets": 11573,
+        "cycles of cores and ticks": 2 * 2200,
+    }
+    more = (stages - 1) * 2200
+    assert [core["cycles"] for core in told["cores"]] == [1354574 + more, 158103 + more]
+    assert all((core["stalls"] > 0) == (stalls > 0) for core in told["cores"])
+
+
+def test_people_read_that_everything_agrees(program: Path) -> None:
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "10")
+    assert "agree: 10 samples, 220 ticks" in answer.out
+    assert "10 of 10 predictions are equal" in answer.out
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_a_bug_is_shown_with_tick_neuron_states_and_waveform(program: Path, tmp_path: Path, stages: int) -> None:
+    sources = with_bug("fires at the threshold whatever is compared", tmp_path / "rtl")
+    words = ("--stages", str(stages), "--rtl", sources, "-o", tmp_path / "out")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "100", *words)
+    assert answer.exit_code == 1
+    assert "differ first in v, spiked: sample 18, tick 6, core 0, neuron 4 (lif1[4])" in answer.out
+    told = json.loads((tmp_path / "out" / "cosim.json").read_text(encoding="utf-8"))
+    assert not told["agrees"]
+    assert told["ticks"] == 18 * 22 + 6
+    place = told["difference"]
+    assert (place["population"], place["index"]) == ("lif1", 4)
+    assert (place["model"]["spiked"], place["rtl"]["spiked"]) == (False, True)
+    assert place["model"]["v"] == 2366
+    wave = (tmp_path / "out" / told["waveform"]).read_text(encoding="utf-8")
+    assert "upd_spiked" in wave.partition("$enddefinitions")[0]
+
+
+def test_an_agreement_takes_an_older_waveform_away(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "difference.vcd").write_text("old")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "3", "-o", tmp_path)
+    assert answer.exit_code == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["cosim.json"]
+
+
+def test_a_bus_that_forgets_is_told_before_anything_runs(program: Path, tmp_path: Path) -> None:
+    sources = with_bug("a threshold always gets its lowest bit on the bus", tmp_path / "rtl")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", sources)
+    assert answer.exit_code == 1
+    assert "NE7221" in answer.out
+    assert "words of threshold are not what was written" in answer.out
+
+
+def test_a_core_that_hangs_is_a_difference(program: Path, tmp_path: Path) -> None:
+    sources = with_bug("the marker never comes back", tmp_path / "rtl")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", sources, "--json")
+    assert answer.exit_code == 1
+    assert answer.document["difference"]["rtl"] == {"protocol": "does not answer"}
+    assert answer.document["difference"]["tick"] == 0
+
+
+def test_other_pipelines_and_programs_are_refused(program: Path, tmp_path: Path) -> None:
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--stages", "2", "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE6013"])
+    loihi = ("deploy", EXAMPLES / "digits_mlp.nir", "--dialect", "snntorch-hard", "--chip", "loihi1", "-q")
+    assert neuroemu(*loihi, "-o", tmp_path).exit_code == 0
+    answer = neuroemu("cosim", tmp_path / "program.nemu", "-i", SAMPLES, "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE7217"])
