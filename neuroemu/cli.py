@@ -149,8 +149,12 @@ def check(
     """Read and validate a network; with --chip, say whether it fits and, if not, what to change."""
     from neuroemu import verbs
 
-    network = verbs.load_checked(file, dialect, dt)
-    verdict = verbs.check(network, file, chip, partitioner=partitioner, placer=placer, seed=seed)
+    if verbs.is_mapped(file):
+        unused = verbs.given(dialect=dialect != "auto", dt=dt, partitioner=partitioner, placer=placer)
+        verdict = verbs.check_mapped(file, chip, unused=unused)
+    else:
+        network = verbs.load_checked(file, dialect, dt)
+        verdict = verbs.check(network, file, chip, partitioner=partitioner, placer=placer, seed=seed)
     if out is not None:
         verbs.write_file(out, verdict.to_json().encode())
     if as_json:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroemu import __version__
 from neuroemu.cost.estimate import CostReport
-from neuroemu.emulator.protocol import Stimulus
+from neuroemu.emulator.protocol import SpikeTimes, Stimulus
 from neuroemu.emulator.runner import Progress, Recording, run_ticks
 from neuroemu.emulator.snapshot_folder import Keeper, Snapshots
 from neuroemu.errors import BadInput, Finding
@@ -131,8 +131,12 @@ class Run:
         """Summed spikes (or membranes of an analog output) of the first output, int64 (samples, size)."""
         name = self.outputs[0]
         symbol = self.booted.symbols.population(name)
-        values: NDArray[Any] = self.spikes(name) if symbol.spiking else self.membranes(name)
-        return np.asarray(values.sum(axis=1, dtype=np.int64))
+        if not symbol.spiking:
+            return np.asarray(self.membranes(name).sum(axis=1, dtype=np.int64))
+        sample, tick, neuron = self.events(name)
+        inside = (tick >= symbol.tick_offset) & (tick < symbol.tick_offset + self.ticks)
+        bins = sample[inside] * symbol.size + neuron[inside]
+        return np.bincount(bins, minlength=self.samples * symbol.size).reshape(self.samples, symbol.size)
 
     def predictions(self) -> Int64:
         """Class with the largest output sum, the lowest on a tie, int64 (samples,)."""
@@ -207,7 +211,7 @@ class Machine:
 
     def run(
         self,
-        inputs: ArrayLike | Mapping[str, ArrayLike],
+        inputs: ArrayLike | Mapping[str, ArrayLike] | SpikeTimes,
         progress: Progress | None = None,
         probes: Sequence[str] = (),
         describe: Describe | None = None,
@@ -217,7 +221,8 @@ class Machine:
         """Present samples one after the other, each from a clean state.
 
         Args:
-            inputs: spike counts ``(samples, ticks, *port shape)``, or a mapping port name -> such an array.
+            inputs: spike counts ``(samples, ticks, *port shape)``, or a mapping port name -> such an array; or the spikes of one
+                sample by host source, for programs without constant ports.
             progress: called with (ticks done, ticks in all).
             probes: populations whose currents and membranes are recorded in every tick (analog outputs always are).
             describe: builds the run's report; by default from what the program's symbols tell.
@@ -340,15 +345,17 @@ class Presented:
     stimulus: Stimulus
 
 
-def present(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Presented:
+def present(booted: Booted, inputs: ArrayLike | Mapping[str, ArrayLike] | SpikeTimes) -> Presented:
     """Spike counts of a program's ports as spikes in time, sample after sample; see :meth:`Machine.run`.
 
     Raises:
         BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6003 for too many.
     """
+    lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
+    if isinstance(inputs, SpikeTimes):
+        return Presented(1, inputs.ticks, inputs.ticks + lag, inputs)
     counts = _checked_inputs(booted, inputs)
     samples, ticks = next(iter(counts.values())).shape[:2]
-    lag = max((symbol.tick_offset for symbol in booted.symbols.populations), default=0)
     period = ticks + lag
     return Presented(samples, ticks, period, _stimulus(booted, counts, samples, ticks, period))
 

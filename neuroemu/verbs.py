@@ -64,6 +64,11 @@ class Verdict:
         """Valid, and not refused by the chip."""
         return self.fits is not False
 
+    def _kind(self, population: Population) -> str:
+        if population.neuron is not None:
+            return population.neuron.kind
+        return "input" if population.name in self.network.inputs else "mapped"
+
     def to_json(self) -> str:
         """``neuroemu.check/1``."""
         document = {
@@ -80,11 +85,7 @@ class Verdict:
             "inputs": {name: list(self.network.populations[name].shape) for name in self.network.inputs},
             "outputs": {name: list(self.network.populations[name].shape) for name in self.network.outputs},
             "populations": [
-                {
-                    "name": population.name,
-                    "shape": list(population.shape),
-                    "kind": "input" if population.neuron is None else population.neuron.kind,
-                }
+                {"name": population.name, "shape": list(population.shape), "kind": self._kind(population)}
                 for population in self.network.populations.values()
             ],
             "findings": [finding.to_dict() for finding in self.findings],
@@ -96,7 +97,7 @@ class Verdict:
         network = self.network
         console.print(f"{self.file}: valid; dialect {network.dialect or 'none'}, dt {network.dt_s:g} s", markup=False)
         for population in network.populations.values():
-            kind = "input" if population.neuron is None else population.neuron.kind
+            kind = self._kind(population)
             shape = " x ".join(map(str, population.shape))
             console.print(f"  {population.name}: {kind}, {shape} = {population.size:,}", markup=False, highlight=False)
         for finding in grouped(self.findings):
@@ -132,6 +133,39 @@ def check(
         return Verdict(str(file), network, spec.name, False, None, cores, (*network.findings, *refusal.findings))
     used = int(deployment.compiled.mapping["cores_used"])
     return Verdict(str(file), network, spec.name, True, used, cores, deployment.findings)
+
+
+def check_mapped(file: Path, chip: str | None, *, unused: Sequence[str] = ()) -> Verdict:
+    """Read a model that IBM's tools have mapped and try to put it on ``chip``; ``unused`` options are refused."""
+    from neuroemu.families.truenorth.corelets import PORT, image_of_model
+    from neuroemu.formats.ibm_cpe import read_model
+
+    spec = None if chip is None else load_chip(chip)
+    _refuse_unused(file, spec, unused)
+    model = read_model(file)
+    axons = {PORT: Population(PORT, (len(model.cores), model.size))}
+    network = Network(file.stem, axons, (), (PORT,), (), 1e-3)
+    if spec is None:
+        return Verdict(str(file), network, None, None, None, None, ())
+    cores = int(spec.structure.cores.value)
+    try:
+        symbols = image_of_model(model, spec).symbols
+    except DoesNotFit as refusal:
+        return Verdict(str(file), network, spec.name, False, None, cores, refusal.findings)
+    held = {symbol.name: Population(symbol.name, symbol.shape) for symbol in symbols.populations}
+    network = Network(file.stem, axons | held, (), (PORT,), symbols.outputs, 1e-3)
+    return Verdict(str(file), network, spec.name, True, len(model.cores), cores, ())
+
+
+def _refuse_unused(file: Path, spec: Any, unused: Sequence[str]) -> None:
+    """Raise for a chip of another family or for options that a mapped model cannot use (NE6031)."""
+    if unused:
+        what, fixes = f"{', '.join(unused)} cannot be used", ("leave the option out",)
+    elif spec is not None and spec.family != "truenorth":
+        what, fixes = f"{spec.name} is no chip for it", ("use --chip truenorth",)
+    else:
+        return
+    raise BadInput(Finding("NE6031", f"the file is a mapped program of TrueNorth; {what}", str(file), fixes))
 
 
 # ---------------------------------------------------------------------------- deploying and running
@@ -341,10 +375,7 @@ def deploy_mapped_and_report(
     from neuroemu.formats.ibm_cpe import read_model, read_spikes, spikes_text
 
     spec = chip if isinstance(chip, ChipSpec) else load_chip(chip)
-    if spec.family != "truenorth" or unused:
-        what = f"{', '.join(unused)} cannot be used" if unused else f"{spec.name} is no chip for it"
-        fixes = ("leave the option out",) if unused else ("use --chip truenorth",)
-        raise BadInput(Finding("NE6031", f"the file is a mapped program of TrueNorth; {what}", str(file), fixes))
+    _refuse_unused(file, spec, unused)
     snapshots = _snapshots(output, snapshot_every, resume, note, runs=spikes_file is not None)
     model = read_model(file)
     image = image_of_model(model, spec)
@@ -618,26 +649,23 @@ def compare_chips(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         message = f"{', '.join(twice)} is named more than once; results are kept by chip name"
         raise BadInput(Finding("NE6012", message, fixes=("name every chip once", "give a variant a name of its own")))
-    network = load_checked(file, dialect, dt_s)
+    mapped = is_mapped(file)
+    if mapped:
+        for spec in specs:
+            _refuse_unused(file, spec, given(dialect=dialect != "auto", dt=dt_s, samples=most_samples))
+    network = None if mapped else load_checked(file, dialect, dt_s)
     reports: list[Any] = []
     refused: dict[str, tuple[Finding, ...]] = {}
     with Output(out) as together:
         for spec in specs:
             try:
                 with Output(None if out is None else out / spec.name) as output:
-                    report = deploy_and_report(
-                        network,
-                        file,
-                        spec,
-                        samples_file,
-                        output,
-                        most_samples=most_samples,
-                        compared=compared,
-                        seed=seed,
-                        threads=threads,
-                        progress=progress,
-                        note=note,
-                    )
+                    run: dict[str, Any] = {"seed": seed, "threads": threads, "progress": progress, "note": note}
+                    if network is None:
+                        report = deploy_mapped_and_report(file, spec, samples_file, output, **run)
+                    else:
+                        run |= {"most_samples": most_samples, "compared": compared}
+                        report = deploy_and_report(network, file, spec, samples_file, output, **run)
             except DoesNotFit as refusal:
                 refused[spec.name] = refusal.findings
                 continue

@@ -26,6 +26,13 @@ class Stimulus:
 
 
 @dataclass(frozen=True)
+class SpikeTimes(Stimulus):
+    """One sample of ``ticks`` ticks as its spikes alone, for long runs in which few come."""
+
+    ticks: int
+
+
+@dataclass(frozen=True)
 class Chunk:
     """What happened in ticks ``first_tick..last_tick-1``.
 

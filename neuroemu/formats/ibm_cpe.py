@@ -32,6 +32,8 @@ MOST_TICK = 1 << 31
 CONNECTOR = -32
 """Target core of output connector 0; connector 1 is -33."""
 UNCONNECTED = (-1, -2)
+MOST_CONNECTORS = MOST_PINS = 1 << 16
+"""How many are read; IBM's limits are not public."""
 
 DEFAULTS: dict[str, int] = {
     "sigma0": 1,
@@ -63,7 +65,9 @@ DEFAULTS: dict[str, int] = {
 
 _FLAGS = ("b0", "b1", "b2", "b3", "c_lambda", "epsilon", "kappa")
 _SIGNS = ("sigma0", "sigma1", "sigma2", "sigma3", "sigma_lambda", "sigma_VR")
-_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|/\*.*?\*/', re.DOTALL)
+_MAGNITUDES = ("s0", "s1", "s2", "s3", "lambda")
+_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*+(?:"|\\?\Z)|/\*.*?(?:\*/|\Z)', re.DOTALL)
+"""A string or comment without an end reaches to the end of the text, which keeps the search linear."""
 _RUN = re.compile(r"(-?\d{1,10})(?:x(\d{1,10})|:(-?\d{1,10}))?")
 _PARALLEL = ("types", "destCores", "destAxons", "destDelays")
 _TYPE_NAME = re.compile(r"\D*0*(\d{1,9})")
@@ -217,6 +221,8 @@ class _Reader:
         values = {}
         for key, default in DEFAULTS.items():
             low, high = (0, 1) if key in _FLAGS else (0, 31) if key in ("VR", "TM") else (-(1 << 20), 1 << 20)
+            if key in _MAGNITUDES:
+                low = 0  # the sign is a key of its own
             values[key] = self.integer(entry, key, place, low, high, default)
             if key in _SIGNS and values[key] not in (-1, 1):
                 self.wrong("NE1072", f"{key} is {values[key]}; a sign is 1 or -1", place)
@@ -278,10 +284,10 @@ class _Reader:
         crossbar = fields.get("crossbar")
         name = crossbar.get("name", "") if isinstance(crossbar, dict) and "rows" not in crossbar else ""
         if name:
-            if name not in prototypes:
+            if not isinstance(name, str) or name not in prototypes:
                 self.wrong("NE1072", f"there is no crossbar type {name!r}"[:100], place)
             empty = np.zeros(0, np.int64), np.zeros((0, -(-size // 8)), np.uint8)
-            axon_type, synapses = prototypes.get(name, empty)
+            axon_type, synapses = prototypes.get(str(name), empty)
         else:
             axon_type, synapses = self.rows(crossbar, size, place)
         metadata = fields.get("metadata")
@@ -346,7 +352,7 @@ class _Reader:
         for position, entry in enumerate(neurons):
             here = f"{place}, neurons[{position}]"
             name = entry.get("type") if isinstance(entry, dict) else None
-            if name not in numbers:
+            if not isinstance(name, str) or name not in numbers:
                 self.wrong("NE1072", f"there is no neuron type {name!r}"[:100], here)
             rows.append(
                 (
@@ -400,6 +406,14 @@ class _Reader:
             for wrong in np.flatnonzero(lost | odd)[:1].tolist():
                 message = f"the target core {int(core.core[wrong])} is neither a core of the file nor a connector"
                 self.wrong("NE1072", message, f"core {core.id}, neuron {int(core.neuron[wrong])}")
+            pins = used & (core.core <= CONNECTOR)
+            far = pins & (core.core <= CONNECTOR - MOST_CONNECTORS)
+            for wrong in np.flatnonzero(far | (pins & ((core.axon < 0) | (core.axon >= MOST_PINS))))[:1].tolist():
+                message = (
+                    f"pin {int(core.axon[wrong])} of connector {CONNECTOR - int(core.core[wrong])} is none of the pins 0.."
+                    f"{MOST_PINS - 1} of connectors 0..{MOST_CONNECTORS - 1}"
+                )
+                self.wrong("NE1072", message, f"core {core.id}, neuron {int(core.neuron[wrong])}")
 
 
 def _text(file: Path) -> str:
@@ -418,7 +432,8 @@ def _without_comments(text: str) -> str:
 
     def kept(match: re.Match[str]) -> str:
         found = match[0]
-        return found if found.startswith('"') else " " + "\n" * found.count("\n")
+        whole = found.startswith("/") and found.endswith("*/") and len(found) > 3
+        return " " + "\n" * found.count("\n") if whole else found
 
     return _STRING_OR_COMMENT.sub(kept, text)
 

@@ -97,3 +97,28 @@ def test_chips_and_options_that_a_mapped_model_cannot_use_are_refused(
 ) -> None:
     answer = neuroemu("deploy", files[0], *options)
     assert answer.exit_code == 2 and "NE6031" in answer.err and told in answer.err
+
+
+def test_check_reads_models_and_says_whether_they_fit(files: tuple[Path, Path, Any]) -> None:
+    answer = neuroemu("check", files[0], "--chip", "truenorth")
+    assert answer.exit_code == 0 and "fits truenorth: 1 of 4096 cores" in answer.out
+    assert "axons: input, 1 x 256 = 256" in answer.out and "connector0: mapped, 64 = 64" in answer.out
+    assert neuroemu("check", files[0], "--json").document["fits"] is None
+    refused = neuroemu("check", files[0], "--chip", "loihi1", "--json")
+    assert (refused.exit_code, refused.codes) == (2, ["NE6031"])
+    assert neuroemu("check", files[0], "--dt", "0.001", "--json").codes == ["NE6031"]
+
+
+def test_check_says_why_a_model_does_not_fit(files: tuple[Path, Path, Any], tmp_path: Path) -> None:
+    (tmp_path / "wrong.json").write_text(files[0].read_text().replace('"s0":', '"s0":99', 1))
+    answer = neuroemu("check", tmp_path / "wrong.json", "--chip", "truenorth", "--json")
+    assert (answer.exit_code, answer.codes, answer.document["fits"]) == (1, ["NE5603"], False)
+
+
+def test_a_model_is_compared_on_chips_of_its_family(files: tuple[Path, Path, Any], tmp_path: Path) -> None:
+    words = ("compare", files[0], "-i", files[1], "--json", "-q")
+    answer = neuroemu(*words, "--chips", "truenorth,truenorth-ranc", "-o", tmp_path)
+    assert answer.exit_code == 0
+    assert [report["chip"]["name"] for report in answer.document["reports"]] == ["truenorth", "truenorth-ranc"]
+    assert (tmp_path / "truenorth-ranc" / "program.nemu").exists()
+    assert neuroemu(*words, "--chips", "truenorth,loihi1").codes == ["NE6031"]

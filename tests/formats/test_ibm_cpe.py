@@ -103,6 +103,18 @@ def test_neurons_may_be_listed_one_by_one_with_the_names_of_their_types() -> Non
     ]
 
 
+@pytest.mark.parametrize("inner", ['\\"', '"\\', '\\\\"', '" /*', "/*", '"\\" /* '])
+def test_text_without_end_is_refused_in_linear_time(inner: str) -> None:
+    for text in ('{"model": ' + inner * 100_000, '{"model": "' + inner * 100_000, '{"model": /*' + inner * 100_000):
+        assert any("NE1071" in finding for finding in refused(text))
+
+
+def test_a_comment_without_end_is_no_comment() -> None:
+    assert any("NE1071" in finding for finding in refused(model() + "/* never closed"))
+    assert any("NE1071" in finding for finding in refused(model() + "/*/"))
+    assert parse_model(model() + "/* closed */").size == 8
+
+
 def test_comments_inside_names_stay() -> None:
     text = model().replace('"crossbarTypes"', '"note": "a /* b */ c", /* "core": 1 \n */ "crossbarTypes"')
     assert parse_model(text).size == 8
@@ -132,6 +144,10 @@ def test_runs_expand_to_what_was_compacted(values: list[int]) -> None:
         (model(neuronTypes=[{"name": "N1", "alpha": "3"}]), "NE1072", "alpha is '3'"),
         (model(neuronTypes=[{"name": "N1", "sigma0": 2}]), "NE1072", "a sign is 1 or -1"),
         (model(neuronTypes=[{"name": "N1", "VR": 1 << 30}]), "NE1072", "VR"),
+        (model(neuronTypes=[{"name": "N1", "s0": -3}]), "NE1072", "s0 is -3; it must be a whole number of 0..1048576"),
+        (model(neuronTypes=[{"name": "N1", "lambda": -3}]), "NE1072", "lambda is -3"),
+        (model((core(crossbar={"name": ["p"]}),)), "NE1072", "there is no crossbar type ['p']"),
+        (model((core(neurons=[{"type": ["x"], "dendrite": 0}]),)), "NE1072", "there is no neuron type ['x']"),
         (model(neuronTypes=[{"name": "N1", "omega": 1}]), "NE1072", "unknown keys: omega"),
         (model(neuronTypes=[{"name": "N1"}, {"name": "M01"}]), "NE1072", "no number of its own"),
         (model(neuronTypes=[{"name": "N2"}]), "NE1072", "there is no neuron type 1"),
@@ -162,6 +178,8 @@ def test_what_is_wrong_with_a_model_is_told_with_its_place(text: str, code: str,
         ("destCores", ["3:0"], "counts down"),
         ("destCores", ["7x4"], "neither a core of the file nor a connector"),
         ("destCores", ["-3x4"], "neither a core of the file nor a connector"),
+        ("destCores", ["-65568x4"], "pin 1 of connector 65536 is none of the pins 0..65535 of connectors 0..65535"),
+        ("destAxons", ["0x1", "-5x3"], "pin -5 of connector 0"),
     ],
 )
 def test_runs_are_checked_before_they_are_expanded(key: str, runs: list[Any], told: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroemu.emulator.protocol import SpikeTimes
 from neuroemu.errors import BadInput, DoesNotFit, Finding
 from neuroemu.families.truenorth.image import (
     SIZE,
@@ -16,6 +17,7 @@ from neuroemu.families.truenorth.image import (
     ProgramImage,
     build_cores,
     limits_of,
+    outside,
     too_many,
 )
 from neuroemu.formats.ibm_cpe import CONNECTOR, CpeModel, CpeSpikes
@@ -25,7 +27,8 @@ Int64 = NDArray[np.int64]
 
 PORT = "axons"
 INNER = "internal"
-MOST_INPUT_BYTES = 1 << 32
+MOST_TICKS = 1 << 24
+"""Of one run: more than four hours of the chip."""
 AFTER_LAST_SPIKE = 16
 """Ticks run after the last input by default: longer than any delay."""
 
@@ -46,16 +49,12 @@ def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
         )
         fixes = ("tile more chips: raise chip_columns or chip_rows in a chip file of your own",)
         raise DoesNotFit(Finding("NE5603", message, model.file, fixes))
-    crowded = [
-        finding
-        for core in model.cores
-        for finding in too_many("axons", core.axon_type.shape[0], f"{model.file}: core {core.id}")
-    ]
-    crowded += too_many("neurons", model.size, f"{model.file}: crossbarSize")
-    if crowded:
+    if crowded := list(_crowded(model)):
         raise DoesNotFit(crowded)
-    columns, connected = _columns(model, mesh.columns)
+    columns, connected, leaving = _columns(model, mesh.columns)
     number = np.array([core.id for core in model.cores], np.int64)
+    if late := list(outside("delay", columns["delay"], limits_of(chip)["delay"], number, leaving)):
+        raise DoesNotFit(late)
     width = max((core.axon_type.shape[0] for core in model.cores), default=0)
     axon_type = np.zeros((len(model.cores), width), np.int64)
     synapses = np.zeros((len(model.cores), width, model.size), np.bool_)
@@ -83,13 +82,21 @@ def image_of_model(model: CpeModel, chip: Any) -> ProgramImage:
     )
 
 
-def inputs_of_spikes(
-    spikes: CpeSpikes, model: CpeModel, ticks: int | None = None, file: str = "spikes"
-) -> NDArray[np.uint8]:
-    """Spike counts (1, ticks, cores, 256) for the port of :func:`image_of_model`, in the ticks that integrate them.
+def _crowded(model: CpeModel) -> Iterator[Finding]:
+    """Cores with too many axons, by the first of them, and crossbars with too many neurons."""
+    axons = np.array([core.axon_type.shape[0] for core in model.cores], np.int64)
+    over = np.flatnonzero(axons > SIZE)
+    for first in over[:1].tolist():
+        many = f" ({over.shape[0]:,} such cores)" if over.shape[0] > 1 else ""
+        yield from too_many("axons", int(axons[first]), f"{model.file}: core {model.cores[first].id}{many}")
+    yield from too_many("neurons", model.size, f"{model.file}: crossbarSize")
+
+
+def inputs_of_spikes(spikes: CpeSpikes, model: CpeModel, ticks: int | None = None, file: str = "spikes") -> SpikeTimes:
+    """Spikes for the port of :func:`image_of_model`, in the ticks that integrate them; those to one axon and tick are one.
 
     Args:
-        ticks: ticks to run; default until all delays after the last spike have passed.
+        ticks: ticks to run; default until all delays after the last spike have passed, up to :data:`MOST_TICKS`.
 
     Raises:
         BadInput: NE6030 for spikes to cores or axons that the model does not have, or at or after ``ticks``.
@@ -107,20 +114,22 @@ def inputs_of_spikes(
     if last > period:
         fixes = (f"run at least {last} ticks",)
         findings.append(Finding("NE6030", f"a spike is sent in tick {last - 1}, the run has {period}", file, fixes))
-    if period * len(position) * SIZE > MOST_INPUT_BYTES:
-        message = f"{period:,} ticks of {len(position):,} cores need more than {MOST_INPUT_BYTES:,} bytes of input"
-        findings.append(Finding("NE6030", message, file, ("run fewer ticks at a time",)))
+    if period > MOST_TICKS:
+        message = f"the run has {period:,} ticks, {period - MOST_TICKS:,} more than the {MOST_TICKS:,} of one run"
+        findings.append(
+            Finding("NE6030", message, file, ("run fewer ticks at a time", "let the first spike come earlier"))
+        )
     if findings:
         raise BadInput(findings)
-    counts = np.zeros((1, period, len(position), SIZE), np.uint8)
     place_of = np.zeros(max(position, default=0) + 1, np.int64)
     place_of[list(position)] = list(position.values())
-    counts[0, tick, place_of[spikes.core], spikes.axon] = 1
-    return counts
+    source = place_of[spikes.core] * SIZE + spikes.axon
+    once = np.unique(np.stack([tick, source], axis=1), axis=0)
+    return SpikeTimes(once[:, 0].copy(), once[:, 1].astype(np.int32), period)
 
 
-def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDArray[np.bool_]]:
-    """Parameters of every neuron (cores, size), and which have a target on the chip."""
+def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Parameters of every neuron (cores, size), which have a target on the chip, and which a connector."""
     shape = (len(model.cores), model.size)
     columns: dict[str, Int64] = {
         name: np.zeros(shape, np.int64) for name in (*_PLAIN, "leak", "reset", "dx", "dy", "axon")
@@ -128,7 +137,7 @@ def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDAr
     columns["alpha"][:] = UNUSED_ALPHA
     columns["delay"] = np.ones(shape, np.int64)
     columns["weight"], columns["stochastic"] = np.zeros((*shape, 4), np.int64), np.zeros((*shape, 4), np.int64)
-    connected = np.zeros(shape, np.bool_)
+    connected, leaving = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     table = {number: _parameters(values) for number, values in model.types.items()}
     for position, core in enumerate(model.cores):
         for number in sorted(set(core.type.tolist()) - {0}):
@@ -142,7 +151,10 @@ def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDAr
         columns["dy"][position, neuron] = target // mesh_columns - core.id // mesh_columns
         columns["axon"][position, neuron] = core.axon[targeted]
         columns["delay"][position, neuron] = core.delay[targeted]
-    return columns, connected
+        sent = (core.type != 0) & (core.core <= CONNECTOR)
+        leaving[position, core.neuron[sent]] = True
+        columns["delay"][position, core.neuron[sent]] = core.delay[sent]
+    return columns, connected, leaving
 
 
 _PLAIN = {

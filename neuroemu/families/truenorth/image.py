@@ -279,10 +279,10 @@ def build_cores(
         given = np.asarray(columns.get(name, 0), np.int64)
         column = np.broadcast_to(given, (count, width, *inner))
         if name in ("dx", "dy", "axon", "delay"):
-            findings += _outside(name, column, limits[name], numbers, has_target)
+            findings += outside(name, column, limits[name], numbers, has_target)
             column = np.where(has_target, column, 0)
         else:
-            findings += _outside(name, column, limits[name], numbers)
+            findings += outside(name, column, limits[name], numbers)
         arrays[name] = np.full((count, SIZE, *inner), _DEFAULTS.get(name, 0), dtype)
         arrays[name][:, :width] = column
     if findings:
@@ -301,9 +301,10 @@ def too_many(what: str, count: int, where: str) -> Iterator[Finding]:
         yield Finding("NE5603", message, where, ("spread them over several cores",))
 
 
-def _outside(
+def outside(
     name: str, column: Any, limits: tuple[int, int], numbers: Int64, used: NDArray[np.bool_] | None = None
 ) -> Iterator[Finding]:
+    """NE5603 for values of a column (cores, ...) that a field does not hold, by the first of them; ``used`` says which count."""
     low, high = limits
     wrong = (column < low) | (column > high)
     if used is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ def test_the_reset_value_is_written_as_a_power_of_two_less_one() -> None:
         ({"VR": 19}, {}, "reset value 524287"),
         ({}, {"delay": [0]}, "delay 0 is outside 1..15 by 1"),
         ({}, {"delay": [16]}, "delay 16 is outside 1..15 by 1"),
+        ({}, {"core": [-32], "delay": [16]}, "delay 16 is outside 1..15 by 1"),
+        ({}, {"core": [-33], "delay": [0]}, "delay 0 is outside 1..15 by 1"),
         ({}, {"axon": [256]}, "target axon 256"),
         ({}, {"axon_type": [0, 4, 0, 0]}, "axon type 4 is outside 0..3 by 1"),
         ({}, {"axon_type": [0] * 257}, "257 axons"),
@@ -154,7 +157,8 @@ def test_a_model_without_any_used_neuron_is_refused() -> None:
         ((0, 1, 0), None, "core 1, axon 0 in tick 0, which the model does not have"),
         ((0, 0, 256), None, "core 0, axon 256"),
         ((9, 0, 0), 10, "sent in tick 10, the run has 10"),
-        ((0, 0, 0), 1 << 40, "bytes of input"),
+        ((0, 0, 0), (1 << 24) + 3, "3 more than the 16,777,216 of one run"),
+        ((1 << 30, 0, 0), None, "more than the 16,777,216 of one run"),
     ],
 )
 def test_spikes_that_do_not_fit_the_model_are_refused(spikes: Any, ticks: int | None, told: str) -> None:
@@ -166,5 +170,34 @@ def test_spikes_that_do_not_fit_the_model_are_refused(spikes: Any, ticks: int | 
 
 def test_a_run_ends_when_all_delays_after_the_last_input_are_over() -> None:
     given = CpeSpikes(np.array([4]), np.array([0]), np.array([7]))
-    counts = inputs_of_spikes(given, small_model())
-    assert counts.shape == (1, 22, 1, SIZE) and np.argwhere(counts).tolist() == [[0, 5, 0, 7]]
+    found = inputs_of_spikes(given, small_model())
+    assert (found.ticks, found.tick.tolist(), found.source.tolist()) == (22, [5], [7])
+
+
+def test_spikes_to_one_axon_and_tick_are_one_and_come_in_order() -> None:
+    given = CpeSpikes(np.array([9, 4, 4, 4]), np.zeros(4, np.int64), np.array([1, 7, 3, 7]))
+    found = inputs_of_spikes(given, small_model())
+    assert list(zip(found.tick.tolist(), found.source.tolist(), strict=True)) == [(5, 3), (5, 7), (10, 1)]
+
+
+def test_a_crossbar_too_large_is_refused_before_anything_is_allocated() -> None:
+    core = replace(small_model().cores[0], axon_type=np.zeros(4096, np.int64), synapses=np.zeros((4096, 512), np.uint8))
+    model = replace(small_model(), size=4096, cores=tuple(replace(core, id=number) for number in range(4096)))
+    tracemalloc.start()
+    with pytest.raises(DoesNotFit) as caught:
+        image_of_model(model, CHIP)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 20
+    axons, neurons = caught.value.findings
+    assert "4096 axons" in axons.message and axons.where == "small.json: core 0 (4,096 such cores)"
+    assert "4096 neurons" in neurons.message
+
+
+def test_a_late_spike_costs_no_memory_for_the_ticks_before_it() -> None:
+    given = CpeSpikes(np.array([15_000_000]), np.array([0]), np.array([7]))
+    tracemalloc.start()
+    found = inputs_of_spikes(given, small_model())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.ticks, most < 1 << 20) == (15_000_018, True)
