@@ -1,0 +1,94 @@
+"""The Verilog LIF core, its queues and its netlist under cocotb, and what the tests covered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rtl.tests.core_bench import BUILD_VARIABLE
+from rtl.tests.core_model import Build
+from rtl.tests.simulation import Design, rtl_design, simulate, simulators
+
+POINTS = {
+    "shift": Build(NEURONS=12, AXONS=7, ROUTES=20, START_BITS=3),
+    "three stages": Build(NEURONS=16, AXONS=8, ROUTES=32, STAGES=3),
+    "everything": Build(
+        NEURONS=5,
+        AXONS=3,
+        WEIGHT_BITS=5,
+        V_BITS=12,
+        ACC_BITS=9,
+        REF_BITS=3,
+        ROUTES=9,
+        CORE_BITS=3,
+        TARGET_BITS=5,
+        FACTOR=1,
+        CONSTANT=1,
+        CURRENT=1,
+        WRAP=1,
+        STAGES=3,
+    ),
+    "narrow": Build(
+        NEURONS=8, AXONS=1, V_BITS=8, ACC_BITS=6, SHIFT_BITS=2, REF_BITS=2, ROUTES=16, FACTOR=1, SHIFT=0, CURRENT=1
+    ),
+    "one neuron": Build(
+        NEURONS=1, AXONS=5, V_BITS=24, ACC_BITS=20, ROUTES=1, START_BITS=2, CONSTANT=1, SHIFT=0, WRAP=1, COUNTERS=0
+    ),
+    "widest": Build(
+        NEURONS=9,
+        AXONS=4,
+        WEIGHT_BITS=16,
+        V_BITS=32,
+        ACC_BITS=32,
+        SHIFT_BITS=5,
+        REF_BITS=16,
+        START_BITS=16,
+        ROUTES=64,
+        CORE_BITS=16,
+        TARGET_BITS=16,
+        CONSTANT=1,
+        CURRENT=1,
+        WRAP=1,
+        STAGES=3,
+    ),
+}
+CORE_TESTS = "rtl.tests.cocotb_lif_core"
+
+
+class Runs:
+    """Runs of this session by name; a run that several tests look at happens once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._results: dict[str, tuple[int, int]] = {}
+
+    def run(
+        self, name: str, design: Design, module: str, told: dict[str, object], simulator: str = "verilator"
+    ) -> Path:
+        """The folder of a run in which every test passed."""
+        folder = self.folder / f"{name}-{simulator}".replace(" ", "-")
+        if folder.name not in self._results:
+            self._results[folder.name] = simulate(design, module, folder, told, simulator)
+        tests, failed = self._results[folder.name]
+        log = (folder / "test.log").read_text(encoding="utf-8")
+        assert tests > 0 and not failed, log[-6000:]
+        return folder
+
+    def core(self, point: str, simulator: str = "verilator") -> Path:
+        """The core's tests at a point of its parameters."""
+        build = POINTS[point]
+        told = {BUILD_VARIABLE: build.parameters}
+        return self.run(point, rtl_design("lif_core", build.parameters), CORE_TESTS, told, simulator)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("cocotb"))
+
+
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("point", POINTS)
+def test_every_output_of_every_cycle_is_what_the_model_says(runs: Runs, point: str, simulator: str) -> None:
+    folder = runs.core(point, simulator)
+    assert (folder / "bins.json").stat().st_size > 0
