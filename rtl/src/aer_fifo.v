@@ -42,4 +42,8 @@ module aer_fifo #(
       else if (take && !put) words <= words - 1'b1;
     end
   end
+
+`ifdef FORMAL
+`include "aer_fifo_properties.vh"
+`endif
 endmodule

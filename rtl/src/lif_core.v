@@ -678,4 +678,8 @@ module lif_core #(
       default: cfg_rdata = 32'd0;
     endcase
   end
+
+`ifdef FORMAL
+`include "lif_core_properties.vh"
+`endif
 endmodule
