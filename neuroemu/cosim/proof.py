@@ -128,29 +128,26 @@ def prove_datapaths(datapaths: Sequence[Datapath], verilog: str | None = None) -
         yield prove(datapath, smt)
 
 
-def smt_of(verilog: str, parameters: Sequence[Mapping[str, int]], passes: str = "") -> list[str]:
+def smt_of(verilog: str, parameters: Sequence[Mapping[str, int]]) -> list[str]:
     """The module as SMT-LIB text of yosys' ``write_smt2 -stbv``, once for every parameter set, by one run of yosys.
 
-    ``passes`` are yosys commands to run on the flat netlist.
+    Raises:
+        BadInput: NE7201 without yosys, NE7205 if it refuses the text.
     """
     script = [f"read_verilog -defer {MODULE}.v", "design -save read"]
     for position, values in enumerate(parameters):
-        chosen = "".join(f" -chparam {name} {value}" for name, value in values.items())
-        script += [
-            "design -load read",
-            f"hierarchy -check -top {MODULE}{chosen}",
-            "proc",
-            "flatten",
-            "check -assert",
-            "opt_clean",
-            passes,
-            f"write_smt2 -stbv {position}.smt2",
-        ]
+        script += ["design -load read", *flat_netlist(values), f"write_smt2 -stbv {position}.smt2"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{MODULE}.v").write_text(verilog, encoding="utf-8")
         run_yosys(script, folder)
         return [(folder / f"{position}.smt2").read_text(encoding="utf-8") for position in range(len(parameters))]
+
+
+def flat_netlist(parameters: Mapping[str, int]) -> list[str]:
+    """Yosys commands from the module as it was read to one netlist without undriven or twice driven wires."""
+    chosen = "".join(f" -chparam {name} {value}" for name, value in parameters.items())
+    return [f"hierarchy -check -top {MODULE}{chosen}", "proc", "flatten", "check -assert", "opt_clean"]
 
 
 def run_yosys(script: Sequence[str], folder: Path) -> None:
