@@ -79,6 +79,7 @@ def simulate(
             (build_folder / "built").touch()
         results = runner.test(
             test_module=test_module,
+            hdl_toplevel_lang="verilog",
             hdl_toplevel=design.top,
             build_dir=build_folder,
             test_dir=folder,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from rtl.tests import bins
+from rtl.tests.cocotb_aer_fifo import SHAPE_VARIABLE
 from rtl.tests.core_bench import BUILD_VARIABLE
 from rtl.tests.core_model import Build
-from rtl.tests.simulation import Design, rtl_design, simulate, simulators
+from rtl.tests.simulation import CORE_FILES, Design, rtl_design, simulate, simulators
 
 POINTS = {
     "shift": Build(NEURONS=12, AXONS=7, ROUTES=20, START_BITS=3),
@@ -53,6 +55,10 @@ POINTS = {
         STAGES=3,
     ),
 }
+TILE = Build(NEURONS=6, AXONS=5, V_BITS=12, ACC_BITS=12, ROUTES=20)
+TILE_FILES = ("lif_tile.v", "aer_fifo.v", *CORE_FILES)
+TILE_DEPTHS = {"IN_DEPTH": 3, "OUT_DEPTH": 2}
+FIFOS = {"queue of 3": {"WIDTH": 9, "DEPTH": 3}, "queue of 1": {"WIDTH": 5, "DEPTH": 1}}
 CORE_TESTS = "rtl.tests.cocotb_lif_core"
 
 
@@ -81,6 +87,19 @@ class Runs:
         told = {BUILD_VARIABLE: build.parameters}
         return self.run(point, rtl_design("lif_core", build.parameters), CORE_TESTS, told, simulator)
 
+    def tile(self, simulator: str = "verilator") -> Path:
+        design = rtl_design("lif_tile", {**TILE.parameters, **TILE_DEPTHS}, TILE_FILES)
+        told = {BUILD_VARIABLE: TILE.parameters}
+        return self.run("tile", design, "rtl.tests.cocotb_lif_tile", told, simulator)
+
+    def fifo(self, shape: str, simulator: str = "verilator") -> Path:
+        design = rtl_design("aer_fifo", FIFOS[shape], ("aer_fifo.v",))
+        return self.run(shape, design, "rtl.tests.cocotb_aer_fifo", {SHAPE_VARIABLE: FIFOS[shape]}, simulator)
+
+    def all(self) -> list[Path]:
+        """All runs whose coverage counts."""
+        return [*map(self.core, POINTS), self.tile(), *map(self.fifo, FIFOS)]
+
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
@@ -92,3 +111,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 def test_every_output_of_every_cycle_is_what_the_model_says(runs: Runs, point: str, simulator: str) -> None:
     folder = runs.core(point, simulator)
     assert (folder / "bins.json").stat().st_size > 0
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_a_tile_loses_nothing_and_keeps_the_order(runs: Runs, simulator: str) -> None:
+    assert (runs.tile(simulator) / "bins.json").stat().st_size > 0
+
+
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("shape", FIFOS)
+def test_a_queue_keeps_the_order(runs: Runs, shape: str, simulator: str) -> None:
+    assert (runs.fifo(shape, simulator) / "bins.json").stat().st_size > 0
+
+
+def test_everything_on_the_list_of_bins_happened(runs: Runs) -> None:
+    counts = bins.merged([folder / "bins.json" for folder in runs.all()])
+    assert [name for name, count in counts.items() if not count] == []
