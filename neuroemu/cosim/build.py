@@ -57,7 +57,7 @@ def library(
     digest = hashlib.sha256(repr(settings).encode())
     for file in (*files, harness):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    kept = user_cache() / BUILDS / f"{top}-{digest.hexdigest()[:20]}.so"
+    kept = _cache() / f"{top}-{digest.hexdigest()[:20]}.so"
     if not kept.exists():
         if note is not None:
             note(f"building {top} with Verilator: about 10 s, then it is in the cache")
@@ -105,7 +105,7 @@ def _runtime(trace: bool) -> list[Path]:
     key = hashlib.sha256(repr((_CXX, _versions())).encode()).hexdigest()[:20]
     objects = []
     for name in _TRACED_RUNTIME if trace else _RUNTIME:
-        kept = user_cache() / BUILDS / f"{Path(name).stem}-{key}.o"
+        kept = _cache() / f"{Path(name).stem}-{key}.o"
         if not kept.exists():
             with tempfile.TemporaryDirectory(prefix="neuroemu-build-") as folder:
                 built = Path(folder) / kept.name
@@ -121,12 +121,23 @@ def _includes(root: Path) -> list[str]:
 
 def _keep(built: Path, kept: Path) -> None:
     """Move a file into the cache; it appears there whole or not at all."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as temporary:
         pass
     shutil.copyfile(built, temporary.name)
     os.chmod(temporary.name, 0o755)
     os.replace(temporary.name, kept)
+
+
+@cache
+def _cache() -> Path:
+    """Where builds are kept; for this process alone where the user's cache cannot be written."""
+    folder = user_cache() / BUILDS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="neuroemu-builds-"))
 
 
 @cache

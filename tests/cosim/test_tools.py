@@ -48,3 +48,14 @@ def test_a_tool_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "verilator_root", lambda: Path("anywhere"))
     with pytest.raises(BadInput, match=r"NE7204 python\S* ended with 3: so it is"):
         build._call([sys.executable, "-c", "import sys; print('so it is'); sys.exit(3)"])
+
+
+def test_builds_go_elsewhere_where_the_cache_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("NEUROEMU_CACHE_DIR", str(tmp_path / "file"))
+    build._cache.cache_clear()
+    folder = build._cache()
+    build._cache.cache_clear()
+    assert folder.is_dir()
+    assert tmp_path not in folder.parents
+    folder.rmdir()
