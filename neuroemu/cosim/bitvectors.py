@@ -42,9 +42,6 @@ class Truth:
     def __or__(self, other: Truth) -> Truth:
         return Truth(self.manager, self._of(Kind.OR, other.term))
 
-    def __invert__(self) -> Truth:
-        return Truth(self.manager, self._of(Kind.NOT))
-
     def _of(self, kind: Kind, *others: Term) -> Term:
         return self.manager.mk_term(kind, [self.term, *others])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,9 @@ import pytest
 
 from neuroemu.cosim.proof import (
     MODULE,
-    OUTPUTS,
-    SIGNED,
     Datapath,
     Proof,
+    flat_netlist,
     prove,
     prove_datapath,
     run_yosys,
@@ -24,6 +21,7 @@ from neuroemu.cosim.proof import (
 )
 from neuroemu.cosim.tools import sources
 from neuroemu.errors import BadInput
+from rtl.tests.evaluation import evaluated, evaluation
 
 VERILOG = (sources() / f"{MODULE}.v").read_text(encoding="utf-8")
 EVERYTHING: dict[str, Any] = {"factor": True, "shift": True, "constant": True, "current": True, "wrap": True}
@@ -120,7 +118,10 @@ def test_a_planted_bug_has_a_counterexample_that_python_integers_reproduce(plant
         again = {name: int(value) for name, value in tick_of_ports(planted_bug.datapath, found.inputs).items()}
         assert again == found.expected
     if planted_bug.datapath.stages == 1:
-        assert evaluated(text, planted_bug.datapath, found.inputs, tmp_path) == found.verilog
+        (tmp_path / f"{MODULE}.v").write_text(text, encoding="utf-8")
+        script = [*flat_netlist(planted_bug.datapath.parameters), *evaluation(planted_bug.datapath, found.inputs)]
+        run_yosys([f"read_verilog -defer {MODULE}.v", *script], tmp_path)
+        assert evaluated(planted_bug.datapath, tmp_path) == [found.verilog]
 
 
 def test_a_stage_that_runs_on_is_told_from_a_wrong_result() -> None:
@@ -140,20 +141,3 @@ def test_an_undriven_wire_is_refused_and_not_taken_for_any_value() -> None:
     with pytest.raises(BadInput) as error:
         prove_datapath(Datapath(), VERILOG.replace("assign spiked = ready && fires;", ""))
     assert error.value.findings[0].code == "NE7205"
-
-
-def evaluated(text: str, datapath: Datapath, inputs: Mapping[str, int], folder: Path) -> dict[str, int]:
-    """The outputs that yosys' own evaluation finds, on a road that has neither SMT terms nor solver."""
-    chosen = "".join(f" -chparam {name} {value}" for name, value in datapath.parameters.items())
-    v_bits = datapath.v_bits
-    bits = {"arriving": datapath.acc_bits, "threshold": v_bits + 1}
-    known = {name: value % (1 << bits.get(name, v_bits)) if value < 0 else value for name, value in inputs.items()}
-    settings = "".join(f" -set {name} {value}" for name, value in {**known, "clk": 0, "advance": 0}.items())
-    (folder / f"{MODULE}.v").write_text(text, encoding="utf-8")
-    script = [f"read_verilog -defer {MODULE}.v", f"hierarchy -top {MODULE}{chosen}", "proc", "flatten"]
-    script += [f"tee -a values.txt eval{settings} -show {name}" for name in OUTPUTS]
-    run_yosys(script, folder)
-    printed = re.findall(r"Eval result: \\(\w+) = \d+'([01]+)", (folder / "values.txt").read_text(encoding="utf-8"))
-    unsigned = {name: int(text, 2) for name, text in printed}
-    half = 1 << (v_bits - 1)
-    return {name: (value ^ half) - half if name in SIGNED else value for name, value in unsigned.items()}
