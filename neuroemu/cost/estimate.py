@@ -90,7 +90,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SetReport:
-    """Energy and time of a run under one cost set; ``time`` is None where no tick was timed."""
+    """Energy and time of a run under one cost set; ``time`` is None where no tick was timed.
+
+    ``limit`` is (name, sentence) of what binds where that is not ``bound``, the part that takes most of a tick.
+    """
 
     name: str
     title: str
@@ -104,6 +107,7 @@ class SetReport:
     busiest_core: Any
     bound: str
     constants: Mapping[str, Any]
+    limit: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ class CostReport:
     """Counters of a run and its estimates under every cost set of the chip; ``sets[0]`` is the default.
 
     ``network`` is what the wires carried: messages, hops, max_link_load, diameter_hops and the rows of ``links``;
-    ``findings`` what the run showed and the user should know.
+    ``findings`` what the run showed and the user should know; ``saturated`` where membranes left their range and how often,
+    most first, where that is known.
     """
 
     counters: Mapping[str, int]
@@ -119,6 +124,7 @@ class CostReport:
     sets: tuple[SetReport, ...]
     network: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    saturated: tuple[tuple[str, int], ...] = ()
 
 
 def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band: Band) -> tuple[EnergyLine, ...]:

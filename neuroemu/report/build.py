@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_RASTER_EVENTS = 4000
 MOST_TICKS_SHOWN = 2000
+MOST_SATURATED = 5
+"""Places at which membranes saturated that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -155,16 +157,20 @@ def _run_findings(run: Run) -> tuple[Finding, ...]:
                 severity="warning",
             )
         )
-    if counters.get("membrane_saturations"):
-        findings.append(
-            Finding(
-                "NE6006",
-                f"a membrane saturated {counters['membrane_saturations']:,} times",
-                fixes=("scale weights and threshold of the layer down together",),
-                severity="warning",
-            )
-        )
+    if total := counters.get("membrane_saturations"):
+        findings += _saturations(total, run.costs.saturated)
     return (*findings, *run.costs.findings)
+
+
+def _saturations(total: int, places: tuple[tuple[str, int], ...]) -> Iterator[Finding]:
+    """How often membranes saturated, in all or at the first places; all others are one number."""
+    fixes = ("scale weights and thresholds down together",)
+    shown = places[:MOST_SATURATED]
+    for place, count in shown:
+        yield Finding("NE6006", f"a membrane saturated {count:,} times", place, fixes, "warning")
+    if left := total - sum(count for _, count in shown):
+        where = "" if not shown else f"{len(places) - len(shown):,} other cores"
+        yield Finding("NE6006", f"a membrane saturated {left:,} times", where, fixes, "warning")
 
 
 def _run_section(run: Run) -> dict[str, Any]:
@@ -328,6 +334,9 @@ def _limit(mapping: Mapping[str, Any] | None, costs: CostReport | None, samples:
     """What binds: the part of a tick that takes longest and the resource that fills its core most."""
     fullest = "" if mapping is None else _fullest_resource(mapping)
     if costs is not None and samples:
+        if costs.sets[0].limit is not None:
+            name, text = costs.sets[0].limit
+            return {"name": name, "text": text + (f"; fullest resource: {fullest}" if fullest else "")}
         text = f"takes most of a tick ({costs.sets[0].name})" + (f"; fullest resource: {fullest}" if fullest else "")
         return {"name": costs.sets[0].bound, "text": text}
     return {"name": "capacity", "text": f"fullest resource: {fullest}"} if fullest else None

@@ -119,7 +119,7 @@ def _points(loss: float | None) -> str:
 
 
 def _time_band(cost_set: CostSet | None) -> str:
-    return headline.band_of(cost_set["time"]["low_s"], cost_set["time"]["high_s"], "s") if cost_set else UNKNOWN
+    return headline.time_band(cost_set["time"]) if cost_set else UNKNOWN
 
 
 def _energy_band(cost_set: CostSet | None) -> str:

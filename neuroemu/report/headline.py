@@ -10,7 +10,7 @@ from neuroemu.report.figures import UNKNOWN, band, count, percent, plain, points
 from neuroemu.report.findings import ordered
 
 if TYPE_CHECKING:
-    from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument
+    from neuroemu.report.shape import CostSet, EnergyLine, ReportDocument, Time
 
 Tone = Literal["good", "warning", "bad", "open"]
 CHIP_GROUPS = ("neuron", "synapse", "network", "reset", "static")
@@ -130,6 +130,15 @@ def band_of(low: float | None, high: float | None, unit: str) -> str:
     return UNKNOWN if low == high else band(low, high, unit)
 
 
+EXACT = "exact"
+
+
+def time_band(time: Time) -> str:
+    """The error band of a time as text; one that is known and has no width is exact, as where a chip's tick is fixed."""
+    low, high = time["low_s"], time["high_s"]
+    return EXACT if low is not None and low == high else band_of(low, high, "s")
+
+
 def part_text(part: EnergyPart | None) -> str:
     """Energy of a part; unknown when the cost set has no line for it."""
     return part.text if part else UNKNOWN
@@ -226,7 +235,8 @@ def _latency_figure(report: ReportDocument) -> KeyFigure:
     if lag:
         ticks += f", {lag}"
     time = cost_set["time"]
-    range_text = f"band {band_of(time['low_s'], time['high_s'], 's')}"
+    interval = time_band(time)
+    range_text = interval if interval == EXACT else f"band {interval}"
     return KeyFigure("latency", "Latency per inference", quantity(time["per_inference_s"], "s"), (ticks, range_text))
 
 

@@ -44,6 +44,7 @@ def render(report: ReportDocument, console: Console) -> None:
         _first_difference(report, console),
         _activity(report, console),
         _costs(report, console),
+        _unknown_bands(report, console),
         _cores(report, console),
     )
     for part in parts:
@@ -211,6 +212,14 @@ def _costs(report: ReportDocument, console: Console) -> Table | None:
     return table
 
 
+def _unknown_bands(report: ReportDocument, console: Console) -> Text | None:
+    """What is said of the energies of cost sets whose band is not known."""
+    cost = report["cost"]
+    sets = cost["sets"] if cost is not None else []
+    lines = [f"{item['name']}: {item['band_text']}" for item in sets if _energy(item).endswith(f"(band {UNKNOWN})")]
+    return Text("\n").join(readable(line, console, "dim") for line in lines) if lines else None
+
+
 def _energy(cost_set: CostSet) -> str:
     energy = cost_set["energy"]
     interval = headline.band_of(energy["per_inference_low_j"], energy["per_inference_high_j"], "J")
@@ -219,7 +228,7 @@ def _energy(cost_set: CostSet) -> str:
 
 def _time(cost_set: CostSet) -> str:
     time = cost_set["time"]
-    return _with_band(quantity(time["per_inference_s"], "s"), headline.band_of(time["low_s"], time["high_s"], "s"))
+    return _with_band(quantity(time["per_inference_s"], "s"), headline.time_band(time))
 
 
 def _with_band(value: str, interval: str) -> str:

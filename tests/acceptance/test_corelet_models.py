@@ -122,3 +122,13 @@ def test_a_model_is_compared_on_chips_of_its_family(files: tuple[Path, Path, Any
     assert [report["chip"]["name"] for report in answer.document["reports"]] == ["truenorth", "truenorth-ranc"]
     assert (tmp_path / "truenorth-ranc" / "program.nemu").exists()
     assert neuroemu(*words, "--chips", "truenorth,loihi1").codes == ["NE6031"]
+
+
+def test_the_terminal_says_what_binds_what_is_exact_and_what_holds_at_one_point_only(
+    deployed: tuple[Path, Answer],
+) -> None:
+    out = " ".join(deployed[1].out.split())
+    assert "core load" in out and "synaptic events that a core is shown to serve in 1 ms" in out
+    assert "takes most of a tick" not in out
+    assert "(exact)" in out
+    assert "amortised_26pj: energy: band unknown, the set holds at one operating point only" in out

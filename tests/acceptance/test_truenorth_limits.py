@@ -51,11 +51,11 @@ def chip_file(folder: Path, structure: dict[str, int], **limits: int) -> Path:
 def model_file(folder: Path, types: dict[str, int] | None = None, size: int = SIZE, **changes: Any) -> Path:
     """A core 7 whose neuron 0 sends to axon 3 of a core 8; ``changes`` are columns of its neurons and types of its axons."""
     columns = {"neuron": [0], "type": [1], "core": [8], "axon": [3], "delay": [1]} | changes
-    other = columns.pop("target", 8)
+    own, other = columns.pop("own", 7), columns.pop("target", 8)
     arrays = {name: np.array(values, np.int64) for name, values in columns.items()}
     axon_type = arrays.pop("axon_type", np.zeros(4, np.int64))
     synapses = np.full((max(axon_type.shape[0], 4), -(-size // 8)), 255, np.uint8)
-    first = CpeCore(id=7, seed=1, axon_type=axon_type, synapses=synapses[: axon_type.shape[0]], **arrays)
+    first = CpeCore(id=own, seed=1, axon_type=axon_type, synapses=synapses[: axon_type.shape[0]], **arrays)
     nothing = {name: np.zeros(0, np.int64) for name in ("neuron", "type", "core", "axon", "delay")}
     second = CpeCore(id=other, seed=1, axon_type=np.zeros(4, np.int64), synapses=synapses[:4], **nothing)
     write_model(folder / "model.json", CpeModel(size, {1: DEFAULTS | (types or {})}, (first, second)))
@@ -113,23 +113,24 @@ def test_a_model_at_a_limit_fits(types: dict[str, int], changes: dict[str, Any],
     assert (answer.exit_code, answer.document["mapping"]["cores_used"]) == (0, 2)
 
 
-@pytest.mark.parametrize(("chips", "by"), [((5, 1), "x"), ((1, 5), "y")])
-def test_a_model_whose_target_is_out_of_reach_is_refused(chips: tuple[int, int], by: str, tmp_path: Path) -> None:
-    columns, rows = chips
+@pytest.mark.parametrize(("way", "by"), [(256, 1), (-257, 1)], ids=["ahead", "back"])
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_model_whose_target_is_out_of_reach_is_refused(axis: str, way: int, by: int, tmp_path: Path) -> None:
+    columns, rows, step = (5, 1, 1) if axis == "x" else (1, 5, 64)
     variant = chip_file(tmp_path, {"chip_columns": columns, "chip_rows": rows, "cores": 5 * 4096})
-    step = 1 if by == "x" else 64
-    for distance in (255, 256):
-        target = 7 + step * distance
-        answer = neuroemu("deploy", model_file(tmp_path, core=[target], target=target), "--chip", variant, "--json")
-        if distance == 255:
+    own = 7 if way > 0 else 7 + 300 * step
+    for distance, fits in ((way - by if way > 0 else way + by, True), (way, False)):
+        target = own + step * distance
+        model = model_file(tmp_path, own=own, core=[target], target=target)
+        answer = neuroemu("deploy", model, "--chip", variant, "--json")
+        if fits:
             assert answer.exit_code == 0
             continue
         (finding,) = answer.document["findings"]
         assert (answer.exit_code, finding["code"]) == (1, "NE5603")
-        assert finding["message"] == f"distance of the target in {by} 256 is outside -256..255 by 1"
-        assert (
-            finding["where"] == "core 7, neuron 0" and "relay the spike through a core in between" in finding["fixes"]
-        )
+        assert finding["message"] == f"distance of the target in {axis} {way} is outside -256..255 by {by}"
+        assert finding["where"] == f"core {own}, neuron 0"
+        assert "relay the spike through a core in between" in finding["fixes"]
 
 
 # ---------------------------------------------------------------------------------------- networks: rows are the compiler's

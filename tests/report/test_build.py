@@ -189,6 +189,17 @@ def test_what_went_beyond_the_registers_is_counted(counter: str, code: str, depl
     assert "1,234 times" in finding["message"] and finding["fixes"]
 
 
+def test_saturated_membranes_are_named_by_their_places_where_these_are_known(deployment: Deployment) -> None:
+    run = deployment.run(np.ones((1, 4, 2), np.uint8))
+    counters = {**run.costs.counters, "membrane_saturations": 1234}
+    places = tuple((f"core {number} (out)", 100 - number) for number in range(8))
+    document = replace(run, costs=replace(run.costs, counters=counters, saturated=places)).report().document
+    told = [(finding["where"], finding["message"]) for finding in document["findings"]]
+    named = [(f"core {number} (out)", f"a membrane saturated {100 - number} times") for number in range(5)]
+    assert told == [*named, ("3 other cores", "a membrane saturated 744 times")]
+    assert {finding["code"] for finding in document["findings"]} == {"NE6006"}
+
+
 # ---- the document ----------------------------------------------------------------------------------------------------
 
 

@@ -58,9 +58,13 @@ def test_unknown_figures_say_so(unknown: dict[str, Any]) -> None:
     assert all("takes" not in sentence for sentence in headline.verdict(unknown).sentences)
 
 
-def test_a_band_without_width_is_no_band(digits: dict[str, Any]) -> None:
-    time = digits["cost"]["sets"][0]["time"]
+def test_an_energy_band_without_width_is_unknown_and_a_time_without_width_exact(digits: dict[str, Any]) -> None:
+    time, energy = digits["cost"]["sets"][0]["time"], digits["cost"]["sets"][0]["energy"]
+    energy["per_inference_low_j"] = energy["per_inference_high_j"] = energy["per_inference_j"]
+    assert "band unknown" in _figure(digits, "energy").details
     time["low_s"] = time["high_s"] = time["per_inference_s"]
+    assert _figure(digits, "latency").details[-1] == "exact"
+    time["low_s"] = time["high_s"] = None
     assert "band unknown" in _figure(digits, "latency").details
 
 

@@ -45,6 +45,7 @@ def cost_report(booted: TrueNorthBooted, samples: int) -> CostReport:
         sets=tuple(_set_report(name, booted, meter, samples) for name in names),
         network=_network(meter, booted),
         findings=(*_tick_findings(chip.timing), *_load_findings(booted, meter)),
+        saturated=_saturated(booted, meter),
     )
 
 
@@ -76,6 +77,34 @@ def _set_report(name: str, booted: TrueNorthBooted, meter: CrossbarMeter, sample
         busiest_core=meter.busiest_core,
         bound="the tick" if meter.ticks else "nothing ran",
         constants=constants,
+        limit=_limit(booted, meter),
+    )
+
+
+def _limit(booted: TrueNorthBooted, meter: CrossbarMeter) -> tuple[str, str] | None:
+    """The tick is fixed; what binds is how much a core can do in it."""
+    if not meter.most_events.shape[0]:
+        return None
+    tick = int(np.argmax(meter.most_events))
+    events, core = int(meter.most_events[tick]), booted.core_numbers[int(meter.busiest_core[tick])]
+    share = events / meter.core_load_limit
+    shown = (
+        f"{meter.core_load_limit:,} synaptic events that a core is shown to serve in {booted.chip.timing.tick.people()}"
+    )
+    return "core load", f"core {core} has {share:.1%} of the {shown} in its busiest tick ({events:,} in tick {tick})"
+
+
+def _saturated(booted: TrueNorthBooted, meter: CrossbarMeter) -> tuple[tuple[str, int], ...]:
+    """Cores on which potentials left their range, with their populations, most first."""
+    order = np.argsort(-meter.left_range, kind="stable")[: np.count_nonzero(meter.left_range)].tolist()
+    held: dict[int, list[str]] = {}
+    for name, neurons in booted.neurons_of.items():
+        for position in np.unique(neurons // SIZE).tolist():
+            held.setdefault(position, []).append(name)
+    places = [(booted.core_numbers[position], ", ".join(held.get(position, []))) for position in order]
+    return tuple(
+        (f"core {core}" + (f" ({names})" if names else ""), int(meter.left_range[position]))
+        for (core, names), position in zip(places, order, strict=True)
     )
 
 
@@ -159,7 +188,7 @@ def _load_findings(booted: TrueNorthBooted, meter: CrossbarMeter) -> tuple[Findi
 def _band(chip: Any, name: str) -> Band:
     comparisons = [item for item in chip.validation.accuracy.get(name, ()) if item.quantity == "energy"]
     if not comparisons:
-        return Band(1.0, 1.0, "energy: true at one operating point only, band unknown", known=False)
+        return Band(1.0, 1.0, "energy: band unknown, the set holds at one operating point only", known=False)
     text = ", ".join(
         f"{item.low.value * 100:+.3g} .. {item.high.value * 100:+.3g} % on {item.workload}" for item in comparisons
     )

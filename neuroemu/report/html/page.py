@@ -63,7 +63,7 @@ def _environment() -> Environment:
     environment.filters.update(
         count=count, percent=percent, plain=plain, quantity=quantity, short_count=short_count, words=words
     )
-    environment.filters["time_band"] = lambda time: headline.band_of(time["low_s"], time["high_s"], "s")
+    environment.filters["time_band"] = headline.time_band
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from tests.families.truenorth.reference import (
     run,
     settling_cores,
 )
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "chips" / "truenorth.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # uint64 wraps on purpose
 
@@ -162,6 +165,31 @@ def test_leaving_the_range_stops_a_run_that_asked_for_it() -> None:
     engine = engine_of(image, Rules(1, dynamics.ERROR, dynamics.PAPER, 1, 256))
     with pytest.raises(BadInput, match="NE5604"):
         run_ticks(engine, stimulus([(tick, axon) for tick in range(12) for axon in range(SIZE)]), 12)
+
+
+def test_the_generator_is_the_one_on_the_page() -> None:
+    word = (1 << 64) - 1
+
+    def mixed(z: int) -> int:
+        z = (z + 0x9E3779B97F4A7C15) & word
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & word
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & word
+        return z ^ (z >> 31)
+
+    page = PAGE.read_text()
+    for line in (
+        "z = z + 0x9E3779B97F4A7C15",
+        "z = (z xor (z >> 30)) * 0xBF58476D1CE4E5B9",
+        "z = (z xor (z >> 27)) * 0x94D049BB133111EB",
+        "mix(z) = z xor (z >> 31)",
+        "key(core, tick)      = mix(mix(seed) xor tick)",
+        "word(neuron, draw)   = mix(key xor (neuron * 2**32 + draw)) >> 32",
+    ):
+        assert f"    {line}" in page
+    for seed, tick, neuron, draw in ((1, 0, 0, 0), (0xFFFFFFFF, 7, 255, 3), ((5 << 32) | 9, 100_000, 17, 1)):
+        key = mixed(mixed(seed) ^ tick)
+        assert int(core.tick_key(np.uint64(seed), tick)) == key
+        assert int(core.random_word(np.uint64(key), neuron, draw)) == mixed(key ^ ((neuron << 32) | draw)) >> 32
 
 
 def test_a_core_that_cannot_change_is_not_visited_until_a_spike_arrives(rng: np.random.Generator) -> None:

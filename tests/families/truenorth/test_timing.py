@@ -119,6 +119,18 @@ def test_a_tick_is_a_millisecond_and_the_busiest_core_is_named() -> None:
     assert f"{events:,} synaptic events on core 1 in tick 3, 14,160 are shown to fit" in said
     assert "1 core ticks exceed what is shown to fit 1 ms" in said
     assert meter_of(booted).totals()["core_ticks_over_shown_load"] == 1
+    assert report.limit is not None and report.time_band_known and report.time.low == report.time.high
+    name, text = report.limit
+    share = f"core 1 has {events / 14160:.1%} of the 14,160 synaptic events that a core is shown to serve in 1 ms"
+    assert (name, text) == ("core load", f"{share} in its busiest tick ({events:,} in tick 3)")
+
+
+def test_potentials_that_left_their_range_are_told_by_core() -> None:
+    columns = {"weight": np.full((2, SIZE, 4), 255), "gamma": 2, "alpha": (1 << 18) - 1}
+    image = image_of(build_cores([3, 70], np.ones((2, SIZE, SIZE), bool), columns), chip=CHIP)
+    booted = ran(boot_image(image), [(tick, SIZE + axon) for tick in range(12) for axon in range(SIZE)], 12)
+    report = FAMILY.costs(booted, 1)
+    assert report.saturated == (("core 70", report.counters["membrane_saturations"]),) and report.saturated[0][1] > SIZE
 
 
 def changed_tick(tick: str) -> Any:
