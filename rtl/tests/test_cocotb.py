@@ -8,6 +8,7 @@ import pytest
 
 from rtl.tests import bins
 from rtl.tests.cocotb_aer_fifo import SHAPE_VARIABLE
+from rtl.tests.code_coverage import exclusions, points, uncovered
 from rtl.tests.core_bench import BUILD_VARIABLE
 from rtl.tests.core_model import Build
 from rtl.tests.simulation import CORE_FILES, Design, rtl_design, simulate, simulators
@@ -59,6 +60,7 @@ TILE = Build(NEURONS=6, AXONS=5, V_BITS=12, ACC_BITS=12, ROUTES=20)
 TILE_FILES = ("lif_tile.v", "aer_fifo.v", *CORE_FILES)
 TILE_DEPTHS = {"IN_DEPTH": 3, "OUT_DEPTH": 2}
 FIFOS = {"queue of 3": {"WIDTH": 9, "DEPTH": 3}, "queue of 1": {"WIDTH": 5, "DEPTH": 1}}
+TOGGLE_MISSES = 0.05
 CORE_TESTS = "rtl.tests.cocotb_lif_core"
 
 
@@ -87,6 +89,13 @@ class Runs:
         told = {BUILD_VARIABLE: build.parameters}
         return self.run(point, rtl_design("lif_core", build.parameters), CORE_TESTS, told, simulator)
 
+    def counters(self, simulator: str = "verilator") -> Path:
+        """The core's counters near their end."""
+        build = POINTS["widest"]
+        design = rtl_design("lif_core", build.parameters)
+        told = {BUILD_VARIABLE: build.parameters}
+        return self.run("counters", design, "rtl.tests.cocotb_lif_counters", told, simulator)
+
     def tile(self, simulator: str = "verilator") -> Path:
         design = rtl_design("lif_tile", {**TILE.parameters, **TILE_DEPTHS}, TILE_FILES)
         told = {BUILD_VARIABLE: TILE.parameters}
@@ -98,7 +107,7 @@ class Runs:
 
     def all(self) -> list[Path]:
         """All runs whose coverage counts."""
-        return [*map(self.core, POINTS), self.tile(), *map(self.fifo, FIFOS)]
+        return [*map(self.core, POINTS), self.counters(), self.tile(), *map(self.fifo, FIFOS)]
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +120,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 def test_every_output_of_every_cycle_is_what_the_model_says(runs: Runs, point: str, simulator: str) -> None:
     folder = runs.core(point, simulator)
     assert (folder / "bins.json").stat().st_size > 0
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_counters_wrap_and_ticks_stop_at_their_end(runs: Runs, simulator: str) -> None:
+    assert (runs.counters(simulator) / "bins.json").stat().st_size > 0
 
 
 @pytest.mark.parametrize("simulator", simulators())
@@ -127,3 +141,25 @@ def test_a_queue_keeps_the_order(runs: Runs, shape: str, simulator: str) -> None
 def test_everything_on_the_list_of_bins_happened(runs: Runs) -> None:
     counts = bins.merged([folder / "bins.json" for folder in runs.all()])
     assert [name for name, count in counts.items() if not count] == []
+
+
+def test_every_line_and_branch_was_run(runs: Runs) -> None:
+    covered = points(folder / "coverage.dat" for folder in runs.all())
+    for kind in ("line", "branch"):
+        missing, of = uncovered(covered, kind)
+        assert of > 50
+        assert missing == []
+
+
+def test_nearly_every_bit_went_up_and_down(runs: Runs) -> None:
+    covered = points(folder / "coverage.dat" for folder in runs.all())
+    missing, of = uncovered(covered, "toggle", exclusions())
+    assert of > 3000
+    assert len(missing) <= TOGGLE_MISSES * of, [f"{point.module}.{point.text}" for point in missing]
+
+
+def test_every_exclusion_has_a_reason_and_still_excludes_something(runs: Runs) -> None:
+    missing, _ = uncovered(points(folder / "coverage.dat" for folder in runs.all()), "toggle")
+    for rule in exclusions():
+        assert len(rule.reason) > 30
+        assert any(rule.matches(point) for point in missing), rule.pattern
