@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neuroemu.cosim.core import Build, RtlCores, Word
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.lifcore import dynamics
+from neuroemu.families.lifcore.crossbar import as_crossbar, weights_of
 from neuroemu.families.lifcore.image import DENSE_KIND, CoreImage, ProgramImage
 from neuroemu.families.lifcore.registers import REGIONS, REGISTERS
 from neuroemu.image.bitfields import pack_words
@@ -172,33 +173,6 @@ def _profiles(core: CoreImage) -> Int64:
 
 
 # ---------------------------------------------------------------------------- what is written
-
-
-def weights_of(core: CoreImage) -> NDArray[np.int16]:
-    """The crossbar of a core with dense lists, (axons, neurons)."""
-    matrix = np.zeros((core.axon_list.shape[0], core.size), np.int16)
-    for axon, (number, base) in enumerate(zip(core.axon_list.tolist(), core.axon_base.tolist(), strict=True)):
-        synapses = slice(int(core.list_start[number]), int(core.list_start[number + 1]))
-        matrix[axon, base + core.index[synapses]] = core.weight[synapses]
-    return matrix
-
-
-def as_crossbar(core: CoreImage) -> CoreImage:
-    """The same core with a weight for every axon and neuron, as a crossbar stores it; one that has them already is returned."""
-    if np.all(np.diff(core.list_start) == core.size) and not core.axon_base.any():
-        return core
-    matrix = weights_of(core)
-    axons, size = matrix.shape
-    return replace(
-        core,
-        axon_list=np.arange(axons, dtype=np.int64),
-        axon_base=np.zeros(axons, np.int64),
-        list_start=np.arange(axons + 1, dtype=np.int64) * size,
-        list_kind=np.full(axons, DENSE_KIND, np.int64),
-        index=np.tile(np.arange(size, dtype=np.int32), axons),
-        weight=matrix.reshape(-1),
-        delay=np.ones(matrix.size, np.uint8),
-    )
 
 
 def memories(core: CoreImage, build: Build) -> tuple[Memory, ...]:

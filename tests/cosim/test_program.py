@@ -11,8 +11,9 @@ import pytest
 
 from neuroemu.cosim.agreement import cosimulate
 from neuroemu.cosim.core import Build
-from neuroemu.cosim.program import as_crossbar, build_of, lacking, memories, prepared, weights_of
+from neuroemu.cosim.program import build_of, lacking, memories, prepared
 from neuroemu.errors import BadInput, DoesNotFit
+from neuroemu.families.lifcore.crossbar import weights_of
 from neuroemu.families.lifcore.image import CoreImage, ProgramImage, unpack
 from neuroemu.formats import load
 from neuroemu.toolchain import deploy
@@ -113,18 +114,6 @@ def test_programs_of_other_families_are_refused() -> None:
     program = deploy(relay(), "loihi1").compiled.program
     with pytest.raises(BadInput, match="NE7217"):
         cosimulate(program, np.ones((1, 3, 2), np.uint8))
-
-
-def test_a_crossbar_stays_as_it_is(digits: ProgramImage) -> None:
-    assert all(as_crossbar(core) is core for core in digits.cores)
-
-
-def test_lists_that_cover_a_part_of_a_core_become_rows_of_the_crossbar() -> None:
-    (core,) = unpack(deploy(relay(), "lifcore").compiled.program).cores
-    whole = as_crossbar(core)
-    assert np.array_equal(weights_of(whole), weights_of(core))
-    assert np.diff(whole.list_start).tolist() == [core.size] * core.axon_list.shape[0]
-    assert weights_of(core).astype(bool).sum(axis=1).tolist() == [1, 1, 1, 1]
 
 
 def word_of(core: CoreImage, name: str, entry: int = 0) -> int:

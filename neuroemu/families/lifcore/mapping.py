@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroemu.families.lifcore.crossbar import as_crossbar, is_crossbar
 from neuroemu.families.lifcore.image import CoreImage, ProgramImage
 from neuroemu.families.lifcore.lowered import PROFILE_FIELDS, LoweredNetwork
 from neuroemu.families.lifcore.pieces import CoreRoom, Piece, SynapseBlock, cut
@@ -99,7 +100,8 @@ def build_image(network: LoweredNetwork, placement: Placement[Piece], chip: Any,
     for core, builder in builders.items():
         own = start[first_neuron[core] : first_neuron[core] + builder.neurons + 1]
         chosen = slice(own[0], own[-1])
-        images.append(builder.image(core, chip.arithmetic, own - own[0], route_core[chosen], route_axon[chosen]))
+        image = builder.image(core, chip.arithmetic, own - own[0], route_core[chosen], route_axon[chosen])
+        images.append(as_crossbar(image) if is_crossbar(chip) else image)
     return ProgramImage(
         chip=chip.to_dict(),
         symbols=Symbols(network.ports, symbols_of(network.populations, places), network.outputs, dialect),
