@@ -21,8 +21,9 @@ from neuroemu.emulator.runner import run_ticks
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.boot import TrueNorthBooted, boot_image
-from neuroemu.families.truenorth.core import CompiledProgram, CrossbarChunk, Rules, TrueNorthEngine
+from neuroemu.families.truenorth.core import CrossbarChunk, TrueNorthEngine
 from neuroemu.families.truenorth.image import CORE_WORDS, ROW_BITS, SIZE, TYPE_WORDS, Cores, ProgramImage, pack
+from neuroemu.families.truenorth.memory import CompiledProgram, Rules
 from neuroemu.families.truenorth.registers import ROW_FIELDS, address, register
 from neuroemu.image.bitfields import STORED_WORD, Words
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from neuroemu.families import Booted
-from neuroemu.families.truenorth.core import SIZE, TrueNorthEngine
+from neuroemu.families.truenorth.core import TrueNorthEngine
 from neuroemu.families.truenorth.image import ProgramImage, unpack
+from neuroemu.families.truenorth.lanes import SIZE
 from neuroemu.families.truenorth.load import load_program, rules_of, target_cores
 from neuroemu.families.truenorth.timing import CrossbarMeter, Routes
 from neuroemu.image.container import Program

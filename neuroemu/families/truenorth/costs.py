@@ -20,7 +20,7 @@ from neuroemu.cost.estimate import (
 )
 from neuroemu.errors import Finding
 from neuroemu.families.truenorth.boot import TrueNorthBooted
-from neuroemu.families.truenorth.core import SIZE
+from neuroemu.families.truenorth.lanes import SIZE
 from neuroemu.families.truenorth.timing import CrossbarMeter, energy_terms
 
 DEFAULT_SET = "static_marginal"

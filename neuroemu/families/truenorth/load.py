@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.truenorth import dynamics
-from neuroemu.families.truenorth.core import (
+from neuroemu.families.truenorth.image import Cores, ProgramImage
+from neuroemu.families.truenorth.lanes import SIZE, lane_order
+from neuroemu.families.truenorth.memory import (
     AXON_SHIFT,
     CORE_SHIFT,
     KAPPA,
     REVERSAL,
-    SIZE,
     STOCHASTIC_LEAK,
     TYPES,
     CompiledProgram,
@@ -23,9 +24,7 @@ from neuroemu.families.truenorth.core import (
     HostRoutes,
     Neurons,
     Rules,
-    lane_order,
 )
-from neuroemu.families.truenorth.image import Cores, ProgramImage
 
 Int64 = NDArray[np.int64]
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.families.truenorth.core import SIZE, THRESHOLD, TrueNorthEngine, lane_order
+from neuroemu.families.truenorth.core import TrueNorthEngine
 from neuroemu.families.truenorth.image import UNUSED_ALPHA
+from neuroemu.families.truenorth.lanes import SIZE, lane_order
+from neuroemu.families.truenorth.memory import THRESHOLD
 
 if TYPE_CHECKING:
     from neuroemu.families.truenorth.boot import TrueNorthBooted

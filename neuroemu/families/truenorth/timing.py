@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from neuroemu.cost.estimate import Term
 from neuroemu.emulator.protocol import Chunk
 from neuroemu.emulator.snapshot import PER_TICK, TICKS, check_arrays
-from neuroemu.families.truenorth.core import SIZE, CrossbarChunk
+from neuroemu.families.truenorth.core import CrossbarChunk
+from neuroemu.families.truenorth.lanes import SIZE
 
 Int64 = NDArray[np.int64]
 

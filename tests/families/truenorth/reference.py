@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.families.truenorth import dynamics
-from neuroemu.families.truenorth.core import Rules, random_word, tick_key
+from neuroemu.families.truenorth.dice import random_word, tick_key
 from neuroemu.families.truenorth.image import SIZE, Cores, ProgramImage, build_cores
+from neuroemu.families.truenorth.memory import Rules
 from neuroemu.image.symbols import Port, Symbols
 
 PAPER = Rules(1, dynamics.SATURATE, dynamics.PAPER, 1, 256)

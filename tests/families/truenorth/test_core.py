@@ -11,10 +11,11 @@ import pytest
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.emulator.runner import NEVER, run_ticks
 from neuroemu.errors import BadInput
-from neuroemu.families.truenorth import core, dynamics
-from neuroemu.families.truenorth.core import CrossbarChunk, Rules, TrueNorthEngine
+from neuroemu.families.truenorth import core, dice, dynamics, sweep
+from neuroemu.families.truenorth.core import CrossbarChunk, TrueNorthEngine
 from neuroemu.families.truenorth.image import SIZE, ProgramImage, build_cores
 from neuroemu.families.truenorth.load import load_program
+from neuroemu.families.truenorth.memory import Rules
 from tests.families.truenorth.reference import (
     COLUMNS,
     PAPER,
@@ -102,7 +103,7 @@ def test_cores_that_walk_set_bits_do_what_the_equations_say(rng: np.random.Gener
     assert (spikes, np.array_equal(v, wanted.v)) == (wanted.spikes, True)
     assert len(spikes) > 30
     walked = heard.joined("active")[1:]
-    assert np.any((walked > 0) & (walked <= core.MOST_WALKED))
+    assert np.any((walked > 0) & (walked <= sweep.MOST_WALKED))
 
 
 @pytest.mark.compiled
@@ -188,8 +189,8 @@ def test_the_generator_is_the_one_on_the_page() -> None:
         assert f"    {line}" in page
     for seed, tick, neuron, draw in ((1, 0, 0, 0), (0xFFFFFFFF, 7, 255, 3), ((5 << 32) | 9, 100_000, 17, 1)):
         key = mixed(mixed(seed) ^ tick)
-        assert int(core.tick_key(np.uint64(seed), tick)) == key
-        assert int(core.random_word(np.uint64(key), neuron, draw)) == mixed(key ^ ((neuron << 32) | draw)) >> 32
+        assert int(dice.tick_key(np.uint64(seed), tick)) == key
+        assert int(dice.random_word(np.uint64(key), neuron, draw)) == mixed(key ^ ((neuron << 32) | draw)) >> 32
 
 
 def test_a_core_that_cannot_change_is_not_visited_until_a_spike_arrives(rng: np.random.Generator) -> None:
@@ -329,8 +330,8 @@ def test_a_stochastic_synapse_fires_with_its_probability(weight: int, rho: tuple
 
 @pytest.mark.compiled
 def test_eta_is_uniform_over_its_mask() -> None:
-    key = np.uint64(core.tick_key(np.uint64(5), 3))
-    drawn = [dynamics.eta(core.random_word(key, neuron, draw), 4) for neuron in range(256) for draw in range(20)]
+    key = np.uint64(dice.tick_key(np.uint64(5), 3))
+    drawn = [dynamics.eta(dice.random_word(key, neuron, draw), 4) for neuron in range(256) for draw in range(20)]
     counts = np.bincount(drawn, minlength=16)
     assert counts.shape == (16,)
     assert float(((counts - 320) ** 2 / 320).sum()) < 37.7  # chi-squared, 15 degrees of freedom, 0.1 %
@@ -340,7 +341,7 @@ def test_eta_is_uniform_over_its_mask() -> None:
 def test_neighbouring_draws_neurons_and_ticks_are_independent() -> None:
     words = np.array(
         [
-            [core.random_word(np.uint64(core.tick_key(np.uint64(1), tick)), neuron, draw) for draw in range(40)]
+            [dice.random_word(np.uint64(dice.tick_key(np.uint64(1), tick)), neuron, draw) for draw in range(40)]
             for tick in range(10)
             for neuron in range(10)
         ],
