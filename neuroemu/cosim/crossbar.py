@@ -39,6 +39,8 @@ MOST_DELAY = 15
 FOREVER = 1 << 62
 SPIKE_CYCLES = 2
 """Read the slot of its tick, set its bit."""
+NEURON_CYCLES = 8
+"""Read the row, mask it, find a synapse, find no more, leak, limit, compare, write the row."""
 _AXON_SHIFT, _DELAY_SHIFT = 18, 26
 _COUNTS = ("packets", "updates", "clocks", "waits", "stalls", "problem")
 _PROBLEMS = (
@@ -93,7 +95,12 @@ def crossbar_library(build: CrossbarBuild) -> Path:
 
 
 def draw_cycles(build: CrossbarBuild) -> int:
-    """Clocks that a random word takes."""
+    """Clocks that a random number takes beyond the clock of what draws it."""
+    return mix_cycles(build) + 1
+
+
+def mix_cycles(build: CrossbarBuild) -> int:
+    """Clocks of the generator for one word."""
     return 2 * (64 // build.draw_step) + 2
 
 
@@ -110,8 +117,8 @@ def tick_cycles(
         packets: spikes of neurons with a target.
     """
     draw = draw_cycles(build)
-    key = 2 * draw if build.stochastic else 0
-    walked = 5 * build.neurons + events + other_draws + draw * (synapse_draws + other_draws) + packets
+    key = 2 * mix_cycles(build) if build.stochastic else 0
+    walked = NEURON_CYCLES * build.neurons + events + other_draws + draw * (synapse_draws + other_draws) + packets
     return 3 + key + SPIKE_CYCLES * spikes + walked
 
 

@@ -5,7 +5,7 @@
 // comes in sets a bit of the tick it is meant for; an end-of-tick marker starts the sweep over all neurons.
 //
 // Sweep of a neuron: read the row; keep the bits of active axons; one clock per such bit, lowest axon first, then per stochastic
-// leak and threshold; limit, compare and reset; write the row back; send the packet. docs/rtl.md has the cycle contract.
+// leak and threshold; leak, limit, compare and reset; write the row back; send the packet. docs/rtl.md has the cycle contract.
 `include "tn_registers.vh"
 
 module crossbar_core #(
@@ -68,18 +68,22 @@ module crossbar_core #(
   localparam [4:0] Open = 5'd3;  // empty the slot of the tick that begins; what was read from it are the active axons
   localparam [4:0] Key = 5'd4;  // what the tick's random words are made from
   localparam [4:0] Read = 5'd5;
-  localparam [4:0] Take = 5'd6;
-  localparam [4:0] Integrate = 5'd7;
-  localparam [4:0] Draw = 5'd8;
-  localparam [4:0] Update = 5'd9;
-  localparam [4:0] Write = 5'd10;
-  localparam [4:0] Send = 5'd11;
-  localparam [4:0] Close = 5'd12;  // the end-of-tick marker goes out
-  localparam [4:0] Fetch = 5'd13;  // configuration: read a row
-  localparam [4:0] Fill = 5'd14;  // configuration: take it
-  localparam [4:0] Shift = 5'd15;  // configuration: a word of the row stream
-  localparam [4:0] Store = 5'd16;  // configuration: write a full row
-  localparam [4:0] Served = 5'd17;
+  localparam [4:0] Take = 5'd6;  // keep the synapses of active axons
+  localparam [4:0] Seek = 5'd7;  // find the first of them
+  localparam [4:0] Integrate = 5'd8;  // add its weight and find the next; at the end leak and threshold may draw
+  localparam [4:0] Draw = 5'd9;
+  localparam [4:0] Apply = 5'd10;  // use the random word
+  localparam [4:0] Leak = 5'd11;  // the datapath's second stage; its first is the last clock of Integrate
+  localparam [4:0] Limit = 5'd12;
+  localparam [4:0] Update = 5'd13;
+  localparam [4:0] Write = 5'd14;
+  localparam [4:0] Send = 5'd15;
+  localparam [4:0] Close = 5'd16;  // the end-of-tick marker goes out
+  localparam [4:0] Fetch = 5'd17;  // configuration: read a row
+  localparam [4:0] Fill = 5'd18;  // configuration: take it
+  localparam [4:0] Shift = 5'd19;  // configuration: a word of the row stream
+  localparam [4:0] Store = 5'd20;  // configuration: write a full row
+  localparam [4:0] Served = 5'd21;
 
   reg [4:0] state;
 
@@ -191,6 +195,7 @@ module crossbar_core #(
   wire drawing;
   wire drawn;
   wire [63:0] mixed;
+  reg [31:0] random_word;
 
   generate
     if (Seeds) begin : g_random
@@ -229,8 +234,10 @@ module crossbar_core #(
       .bits  (hits),
       .lowest(served)
   );
-  wire any = |hits;
-  wire [1:0] kind = {|(served & type_high[AXONS-1:0]), |(served & type_low[AXONS-1:0])};
+  // One synapse is being integrated while the next is looked for.
+  reg any;
+  reg [1:0] kind;
+  wire [1:0] next_kind = {|(served & type_high[AXONS-1:0]), |(served & type_low[AXONS-1:0])};
   wire [3:0] dice_of = field[`TN_ROW_B0+:4];
   wire dice = Seeds && dice_of[kind];
 
@@ -252,7 +259,7 @@ module crossbar_core #(
   wire [17:0] eta_drawn;
   wire [8:0] amount = any ? weight : leak;
   tn_dice die (
-      .word(mixed[63:32]),
+      .word(random_word),
       .from_one(rho_from_one),
       .span_255(rho_span_255),
       .negative(amount[8]),
@@ -264,8 +271,8 @@ module crossbar_core #(
   wire signed [8:0] weight_signed = weight[8] ? -{1'b0, weight[7:0]} : {1'b0, weight[7:0]};
   wire signed [8:0] leak_signed = leak[8] ? -{1'b0, leak[7:0]} : {1'b0, leak[7:0]};
   wire signed [8:0] leak_used = leak_known ? {{7{leak_drawn[1]}}, leak_drawn} : leak_signed;
-  wire signed [8:0] addend = state == Draw ? {{7{gated[1]}}, gated} : weight_signed;
-  wire integrated = any && (state == Integrate && !dice || state == Draw && drawn);
+  wire signed [8:0] addend = state == Apply ? {{7{gated[1]}}, gated} : weight_signed;
+  wire integrated = any && (state == Integrate && !dice || state == Apply);
 
   // A core whose reset values are large stores VR for 2**VR - 1.
   wire [7:0] reset_stored = field[`TN_ROW_R+:8];
@@ -279,6 +286,7 @@ module crossbar_core #(
   tn_datapath #(
       .SUM_BITS(SumBits)
   ) datapath (
+      .clk(clk),
       .v(field[`TN_ROW_V+:20]),
       .synaptic(sum),
       .leak(leak_used),
@@ -323,9 +331,13 @@ module crossbar_core #(
         Open: state <= Seeds ? Key : Read;
         Key: if (drawn && !keyed) state <= Read;
         Read: state <= Take;
-        Take: state <= Integrate;
-        Integrate: state <= drawing ? Draw : any ? Integrate : Update;
-        Draw: if (drawn) state <= Integrate;
+        Take: state <= Seek;
+        Seek: state <= Integrate;
+        Integrate: state <= drawing ? Draw : any ? Integrate : Leak;
+        Draw: if (drawn) state <= Apply;
+        Apply: state <= Integrate;
+        Leak: state <= Limit;
+        Limit: state <= Update;
         Update: state <= Write;
         Write: state <= sends ? Send : final_neuron ? Close : Read;
         Send: if (out_ready) state <= final_neuron ? Close : Read;
@@ -351,7 +363,12 @@ module crossbar_core #(
     if (state == Fill) row <= stored;
     else if (state == Shift) row <= {window[Pace-1:0], row[RowBits-1:Pace]};
     else if (state == Take) row[AXONS-1:0] <= stored[AXONS-1:0] & slot_data;
-    else if (integrated) row[AXONS-1:0] <= hits & ~served;
+    else if (state == Seek || integrated) row[AXONS-1:0] <= hits & ~served;
+
+    if (state == Seek || integrated) begin
+      any  <= |hits;
+      kind <= next_kind;
+    end
 
     if (state == Idle) begin
       reading <= !cfg_write;
@@ -382,7 +399,8 @@ module crossbar_core #(
       eta <= 18'd0;
     end
     if (integrated) sum <= sum + {{(SumBits - 9) {addend[8]}}, addend};
-    if (state == Draw && drawn) begin
+    if (drawn) random_word <= mixed[63:32];
+    if (state == Apply) begin
       draw <= draw + 9'd1;
       if (!any && leak_waits) begin
         leak_drawn <= gated;

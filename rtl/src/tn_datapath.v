@@ -1,11 +1,13 @@
-// One neuron of a crossbar core, one tick: leak, range, thresholds, resets. Combinational.
+// One neuron of a crossbar core, one tick: leak, range, thresholds, resets.
 //
-// Equal for all inputs to `tick` in neuroemu/families/truenorth/dynamics.py, which a proof in rtl/tests shows. The equations
+// Four stages with three cuts: sum | leak | range | thresholds and resets. The results are there in the fourth clock in which
+// the inputs have stayed as they are. Then they are equal, for all inputs, to `tick` in neuroemu/families/truenorth/dynamics.py, which a proof in rtl/tests shows. The equations
 // of a crossbar core are not those of lif_datapath: two thresholds, a leak that follows the potential's sign, three resets on
 // either side.
 module tn_datapath #(
     parameter SUM_BITS = 17
 ) (
+    input wire clk,
     input wire signed [19:0] v,
     input wire signed [SUM_BITS-1:0] synaptic,
     input wire signed [8:0] leak,
@@ -28,25 +30,37 @@ module tn_datapath #(
   localparam signed [20:0] IbmCeiling = 21'sd393216;
 
   // A potential has 20 bits, 256 weights of 9 bits have 17: 21 bits hold every sum.
-  wire signed [20:0] summed = {v[19], v} + {{(21 - SUM_BITS) {synaptic[SUM_BITS-1]}}, synaptic};
+  reg signed [20:0] summed;
+  reg [18:0] ceiling;
+  reg [18:0] depth;
+  always @(posedge clk) begin
+    summed  <= {v[19], v} + {{(21 - SUM_BITS) {synaptic[SUM_BITS-1]}}, synaptic};
+    ceiling <= {1'b0, alpha} + {1'b0, eta};
+    depth   <= {1'b0, beta} + (kappa ? 19'd0 : {1'b0, eta});
+  end
+
   wire rising = !summed[20] && summed != 21'sd0;
   wire signed [20:0] leak_wide = {{12{leak[8]}}, leak};
   wire signed [20:0] step = !reversal || rising ? leak_wide : summed[20] ? -leak_wide : 21'sd0;
   wire signed [20:0] moved = summed + step;
   wire crossed = reversal && zero_clamp && (rising ? moved[20] : !moved[20]);
-  wire signed [20:0] exact = crossed ? 21'sd0 : moved;
+  reg signed [20:0] exact;
+  always @(posedge clk) exact <= crossed ? 21'sd0 : moved;
 
   wire signed [20:0] high = ibm_clamp ? IbmCeiling : Highest;
   wire signed [20:0] low = ibm_clamp ? -IbmCeiling : Lowest;
-  wire above = exact > high;
-  wire under = exact < low;
-  wire signed [20:0] held = above ? high : under ? low : exact;
+  reg above;
+  reg under;
+  reg signed [20:0] held;
+  always @(posedge clk) begin
+    above <= exact > high;
+    under <= exact < low;
+    held  <= exact > high ? high : exact < low ? low : exact;
+  end
   assign left_range = above || under;
   wire stuck = left_range && ibm_clamp;
 
   // What is left above alpha + eta, and above the negative threshold: comparison and linear reset are one subtraction.
-  wire [18:0] ceiling = {1'b0, alpha} + {1'b0, eta};
-  wire [18:0] depth = {1'b0, beta} + (kappa ? 19'd0 : {1'b0, eta});
   wire signed [20:0] over = held - $signed({2'b00, ceiling});
   wire signed [20:0] lack = held + $signed({2'b00, depth});
   wire fires = !over[20];

@@ -303,7 +303,7 @@ def test_an_idle_tick_takes_what_the_contract_says(core: CrossbarRtl) -> None:
     draws = int(image.cores.stochastic_leak.sum()) + int((image.cores.mask_bits > 0).sum())
     batch = core.run(np.array([MARKER], np.uint32))
     assert batch.clocks == tick_cycles(SMALL, 0, 0, 0, draws, batch.packets[0].size)
-    assert draw_cycles(FULL) == 18
+    assert draw_cycles(FULL) == 19
 
 
 # ---------------------------------------------------------------------------- the bench finds what is wrong
