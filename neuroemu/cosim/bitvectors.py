@@ -29,8 +29,10 @@ class Truth:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def ite(self, when_true: Any, when_false: Any) -> Number:
-        """``when_true`` or ``when_false``, integers or numbers; bounds are those of both."""
+    def ite(self, when_true: Any, when_false: Any) -> Any:
+        """``when_true`` or ``when_false``: two conditions, or integers and numbers, with the bounds of both."""
+        if isinstance(when_true, Truth) and isinstance(when_false, Truth):
+            return Truth(self.manager, self._of(Kind.ITE, when_true.term, when_false.term))
         first, second = number(self.manager, when_true), number(self.manager, when_false)
         low, high = min(first.low, second.low), max(first.high, second.high)
         width = signed_width(low, high)

@@ -128,26 +128,26 @@ def prove_datapaths(datapaths: Sequence[Datapath], verilog: str | None = None) -
         yield prove(datapath, smt)
 
 
-def smt_of(verilog: str, parameters: Sequence[Mapping[str, int]]) -> list[str]:
+def smt_of(verilog: str, parameters: Sequence[Mapping[str, int]], module: str = MODULE) -> list[str]:
     """The module as SMT-LIB text of yosys' ``write_smt2 -stbv``, once for every parameter set, by one run of yosys.
 
     Raises:
         BadInput: NE7201 without yosys, NE7205 if it refuses the text.
     """
-    script = [f"read_verilog -defer {MODULE}.v", "design -save read"]
+    script = [f"read_verilog -defer {module}.v", "design -save read"]
     for position, values in enumerate(parameters):
-        script += ["design -load read", *flat_netlist(values), f"write_smt2 -stbv {position}.smt2"]
+        script += ["design -load read", *flat_netlist(values, module), f"write_smt2 -stbv {position}.smt2"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / f"{MODULE}.v").write_text(verilog, encoding="utf-8")
+        (folder / f"{module}.v").write_text(verilog, encoding="utf-8")
         run_yosys(script, folder)
         return [(folder / f"{position}.smt2").read_text(encoding="utf-8") for position in range(len(parameters))]
 
 
-def flat_netlist(parameters: Mapping[str, int]) -> list[str]:
+def flat_netlist(parameters: Mapping[str, int], module: str = MODULE) -> list[str]:
     """Yosys commands from the module as it was read to one netlist without undriven or twice driven wires."""
     chosen = "".join(f" -chparam {name} {value}" for name, value in parameters.items())
-    return [f"hierarchy -check -top {MODULE}{chosen}", "proc", "flatten", "check -assert", "opt_clean"]
+    return [f"hierarchy -check -top {module}{chosen}", "proc", "flatten", "check -assert", "opt_clean"]
 
 
 def run_yosys(script: Sequence[str], folder: Path) -> None:
@@ -161,7 +161,7 @@ def run_yosys(script: Sequence[str], folder: Path) -> None:
     done = subprocess.run([program, "-q", "-s", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or done.stderr.splitlines()[-1:]
-        raise BadInput(Finding("NE7205", f"yosys stopped: {' '.join(lines)}", f"{MODULE}.v"))
+        raise BadInput(Finding("NE7205", f"yosys stopped: {' '.join(lines)}"))
 
 
 def prove(datapath: Datapath, smt: str) -> Proof:
@@ -232,7 +232,9 @@ class _Netlist:
             return None
         if result != Result.SAT:
             raise AssertionError(f"the solver gave up: {result}")
-        inputs, expected, verilog = (_values(solver, terms) for terms in (self._inputs, claim.expected, self._outputs))
+        inputs, expected, verilog = (
+            model_values(solver, terms) for terms in (self._inputs, claim.expected, self._outputs)
+        )
         return Counterexample(claim.name, inputs, expected, verilog)
 
     def _clock(self, advance: int) -> list[Truth]:
@@ -256,7 +258,7 @@ class _Netlist:
         return value.ite(1, 0) if isinstance(value, Truth) else number(self._terms, value)
 
 
-def _values(solver: Bitwuzla, terms: Mapping[str, Number]) -> dict[str, int]:
+def model_values(solver: Bitwuzla, terms: Mapping[str, Number]) -> dict[str, int]:
     """What the solver's model says, as two's complement integers."""
     bits = {name: str(solver.get_value(value.term).value(2)) for name, value in terms.items()}
     return {name: int(text, 2) - (int(text[0]) << len(text)) for name, text in bits.items()}

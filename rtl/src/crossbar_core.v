@@ -144,10 +144,11 @@ module crossbar_core #(
   // ------------------------------------------------------------------------------------------------ rows
 
   reg [NEURON_BITS-1:0] neuron;
-  reg [RowBits-1:0] row;  // work: synapses still to be served, or a row on its way from or to the configuration bus
+  // Work: a neuron with the synapses that are still to be served, or a row on its way from or to the configuration bus.
+  reg [RowBits-1:0] row;
   reg signed [19:0] new_v;
   wire [RowBits-1:0] stored;
-  wire [`TN_ROW_FIELDS-1:0] field = stored[RowBits-1:AXONS];
+  wire [`TN_ROW_FIELDS-1:0] field = row[RowBits-1:AXONS];
   wire row_write = state == Write || state == Store;
 
   sram_sp #(
@@ -362,7 +363,7 @@ module crossbar_core #(
   always @(posedge clk) begin
     if (state == Fill) row <= stored;
     else if (state == Shift) row <= {window[Pace-1:0], row[RowBits-1:Pace]};
-    else if (state == Take) row[AXONS-1:0] <= stored[AXONS-1:0] & slot_data;
+    else if (state == Take) row <= {stored[RowBits-1:AXONS], stored[AXONS-1:0] & slot_data};
     else if (state == Seek || integrated) row[AXONS-1:0] <= hits & ~served;
 
     if (state == Seek || integrated) begin

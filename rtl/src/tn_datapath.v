@@ -33,19 +33,28 @@ module tn_datapath #(
   reg signed [20:0] summed;
   reg [18:0] ceiling;
   reg [18:0] depth;
+  reg signed [8:0] leak_now;
+  reg signed [18:0] reset_now;
   always @(posedge clk) begin
     summed  <= {v[19], v} + {{(21 - SUM_BITS) {synaptic[SUM_BITS-1]}}, synaptic};
     ceiling <= {1'b0, alpha} + {1'b0, eta};
     depth   <= {1'b0, beta} + (kappa ? 19'd0 : {1'b0, eta});
+    leak_now  <= leak;
+    reset_now <= reset;
   end
 
   wire rising = !summed[20] && summed != 21'sd0;
-  wire signed [20:0] leak_wide = {{12{leak[8]}}, leak};
+  wire signed [20:0] leak_wide = {{12{leak_now[8]}}, leak_now};
   wire signed [20:0] step = !reversal || rising ? leak_wide : summed[20] ? -leak_wide : 21'sd0;
   wire signed [20:0] moved = summed + step;
   wire crossed = reversal && zero_clamp && (rising ? moved[20] : !moved[20]);
   reg signed [20:0] exact;
-  always @(posedge clk) exact <= crossed ? 21'sd0 : moved;
+  wire signed [20:0] reset_wide = {{2{reset_now[18]}}, reset_now};
+  reg signed [20:0] reset_below;
+  always @(posedge clk) begin
+    exact <= crossed ? 21'sd0 : moved;
+    reset_below <= -reset_wide;
+  end
 
   wire signed [20:0] high = ibm_clamp ? IbmCeiling : Highest;
   wire signed [20:0] low = ibm_clamp ? -IbmCeiling : Lowest;
@@ -66,9 +75,8 @@ module tn_datapath #(
   wire fires = !over[20];
   wire falls = lack[20] || (ranc && lack == 21'sd0);
 
-  wire signed [20:0] reset_wide = {{2{reset[18]}}, reset};
   wire signed [20:0] fired = gamma == 2'd0 ? reset_wide : gamma == 2'd1 ? over : held;
-  wire signed [20:0] bounced = gamma == 2'd0 ? -reset_wide : gamma == 2'd1 ? lack : held;
+  wire signed [20:0] bounced = gamma == 2'd0 ? reset_below : gamma == 2'd1 ? lack : held;
   wire signed [20:0] floored = kappa ? -$signed({2'b00, depth}) : bounced;
   wire signed [20:0] rested = fires ? fired : falls ? floored : held;
   wire signed [20:0] settled = stuck ? held : rested;
