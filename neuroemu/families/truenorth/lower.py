@@ -266,7 +266,8 @@ class _Layer:
                 )
                 return
             inputs = weight if self.bias_column is None else sp.csr_array(weight[:, :-1])
-            self.partial = partial_sums(self.name, inputs, columns, self.room)
+            shapes = {name: population.shape for name, population in network.populations.items()}
+            self.partial = partial_sums(self.name, self.population.shape, inputs, columns, shapes, self.room)
             self._say_parts(fan_in)
             weight, columns = self.partial.merged, (self.partial.columns,)
             if self.bias_column is not None:

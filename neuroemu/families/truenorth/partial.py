@@ -9,6 +9,7 @@ its way is less than one charge per part unless a part receives more than one ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.codes import fitted, nearest
 from neuroemu.families.truenorth.lowered import Columns, LoweredPopulation
 from neuroemu.families.truenorth.quantise import Room
-from neuroemu.families.truenorth.tiles import coded_tiles, cut, row_table
+from neuroemu.families.truenorth.tiles import coded_tiles, cut, neighbours, row_table
 
 FloatArray = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -28,6 +29,12 @@ CODE = (1, 1, 1, 1)
 ASSUMED_RATE = 0.25
 """Spikes per input and tick for which a charge is chosen: half of the mean sum plus its standard deviation. A larger charge
 leaves more of the sum behind, a smaller one is sent too late when the sum is large."""
+
+
+MORE_PARTS = 1.25
+"""How many times the fewest parts there may be where that makes neighbours share cores."""
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,19 @@ class PartialSums:
     parts: int
 
 
-def partial_sums(name: str, weight: sp.csr_array, columns: tuple[Columns, ...], room: Room) -> PartialSums:
-    """Split every row of ``weight`` into parts that leave four axons per input."""
+def partial_sums(
+    name: str, shape: tuple[int, ...], weight: sp.csr_array, columns: tuple[Columns, ...], shapes: Shapes, room: Room
+) -> PartialSums:
+    """Split every row of ``weight`` into parts that leave four axons per input.
+
+    Args:
+        shape: of the population.
+        shapes: of the sources of ``columns``, by name.
+    """
     neurons = weight.shape[0]
     share = room.axons // len(CODE)
     _, row, within = row_table(weight)
-    part_of_synapse = (within // share) * neurons + row
+    part_of_synapse = _parts(weight, row, within // share, _blocks(columns, shapes, share))
     used, number = np.unique(part_of_synapse, return_inverse=True)
     parts = sp.csr_array((weight.data, (number.reshape(-1), weight.indices)), shape=(used.shape[0], weight.shape[1]))
     parts.sort_indices()
@@ -75,7 +89,10 @@ def partial_sums(name: str, weight: sp.csr_array, columns: tuple[Columns, ...], 
     both = sp.csr_array(sp.vstack([parts, parts], format="csr"))
     both.sort_indices()
     count = owner.shape[0]
-    order = np.stack([np.arange(count), np.arange(count) + count], axis=1).reshape(-1)
+    rank = np.empty(neurons, np.int64)
+    rank[neighbours(shape)] = np.arange(neurons)
+    together = np.lexsort((rank[owner], used // neurons))
+    order = np.stack([together, together + count], axis=1).reshape(-1)
     tiles = coded_tiles(
         cut(both, order, share, room.neurons),
         both,
@@ -118,3 +135,28 @@ def partial_sums(name: str, weight: sp.csr_array, columns: tuple[Columns, ...], 
         charge=charge,
         parts=int(np.bincount(owner, minlength=neurons).max(initial=0)),
     )
+
+
+def _parts(weight: sp.csr_array, row: Int64, run: Int64, block: Int64) -> Int64:
+    """Number of the part of every synapse; parts of equal ``number // neurons`` have common sources.
+
+    Where sources are cut into blocks that are the same for all neurons, all neurons that hear a block share one core's axons, so
+    a source needs few targets: the windows of a convolution. Where that makes too many parts, because neurons hear little of
+    every block, each row is cut by itself.
+
+    Args:
+        run: int64 (synapses,), part of the synapse when its row is cut by itself.
+        block: int64 (columns,).
+    """
+    neurons = weight.shape[0]
+    shared, alone = block[weight.indices] * neurons + row, run * neurons + row
+    few = np.unique(shared).shape[0] <= MORE_PARTS * np.unique(alone).shape[0]
+    return np.asarray(shared if few else alone, np.int64)
+
+
+def _blocks(columns: tuple[Columns, ...], shapes: Shapes, share: int) -> Int64:
+    """Block of every column: runs of ``share`` neighbours."""
+    order = np.concatenate([block.first + neighbours(shapes.get(block.source, (block.size,))) for block in columns])
+    found = np.empty(order.shape[0], np.int64)
+    found[order] = np.arange(order.shape[0]) // share
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from neuroemu.errors import DoesNotFit
 from neuroemu.families.truenorth.image import unpack
@@ -68,12 +69,31 @@ def long_sums() -> Network:
     return builder.output("out").build()
 
 
+def long_windows() -> Network:
+    """A convolution of 64 channels whose windows hold up to 576 inputs."""
+    rng = np.random.default_rng(12)
+    builder = NetworkBuilder("windows", dt_s=1e-3).input("in", (64, 4, 4))
+    builder.population("relay", (64, 4, 4), neuron(0.5)).population("out", (4, 4, 4), neuron(1.0, reset="subtract"))
+    builder.sparse("in", "relay", sp.eye_array(1024, format="csr"))
+    builder.conv2d("relay", "out", rng.normal(0.02, 0.1, (4, 64, 3, 3)), padding=(1, 1, 1, 1))
+    return builder.output("out").build()
+
+
+def scattered_sums() -> Network:
+    """Three hundred inputs of each neuron anywhere among 4,000."""
+    rng = np.random.default_rng(13)
+    builder = NetworkBuilder("scattered", dt_s=1e-3).input("in", (4000,))
+    builder.population("out", (20,), neuron(1.0, reset="subtract"))
+    weight = np.where(rng.random((20, 4000)) < 0.075, rng.normal(0.02, 0.1, (20, 4000)), 0.0)
+    return builder.dense("in", "out", weight).output("out").build()
+
+
 @pytest.mark.parametrize(
     "network",
     [dense(), dense(reset="subtract"), dense(membrane_decay=np.zeros(1)), dense(membrane_decay=np.full(1, 0.8)), biased(),
-     branched(), recurrent(), recurrent(100), convolution(), wide(), long_sums()],
+     branched(), recurrent(), recurrent(100), convolution(), wide(), long_sums(), long_windows(), scattered_sums()],
     ids=["dense", "soft", "stateless", "leaky", "biased", "branched", "recurrent", "recurrent-wide", "convolution", "splitter",
-         "long-sums"],
+         "long-sums", "long-windows", "scattered-sums"],
 )  # fmt: skip
 def test_the_program_computes_the_lowered_integers_tick_by_tick(network: Network) -> None:
     lowered = lower(network, CHIP)
@@ -89,6 +109,25 @@ def test_the_program_computes_the_lowered_integers_tick_by_tick(network: Network
             assert np.array_equal(run.spikes(population.name)[sample], told[population.name]), population.name
             fired += int(told[population.name].sum())
     assert fired > 20
+
+
+def test_windows_that_overlap_share_the_cores_of_their_partial_sums() -> None:
+    lowered = lower(long_windows(), CHIP)
+    parts = lowered.populations[1]
+    assert parts.name == "out:parts" and len(parts.tiles) == 16
+    windows = 4 * sum(min(x + 2, 4) - max(x - 1, 0) for x in range(4)) ** 2
+    assert parts.size == 2 * windows
+    reached = endpoints(lowered.populations)["relay"].fan_out(1024)
+    assert int(reached.max()) == 4
+    assert wired(long_windows()).relays <= 4 * 1024
+
+
+def test_sums_over_scattered_inputs_are_cut_into_as_few_parts_as_there_can_be() -> None:
+    network = scattered_sums()
+    parts = lower(network, CHIP).populations[0]
+    (projection,) = network.projections
+    fan_in = np.count_nonzero(projection.stages[0].to_sparse().toarray(), axis=1)
+    assert parts.size == 2 * int((-(-fan_in // 64)).sum())
 
 
 @pytest.mark.parametrize("network", [dense(), biased(), branched(), recurrent(), convolution(), wide()])
