@@ -37,8 +37,18 @@ _OTHERS = {
         ".write_data({wide_wdata[V_BITS:1], 1'b1})",
     ),
     "the marker never comes back": ("lif_core.v", "packet_last <= last_s;", "packet_last <= 1'b0;"),
+    "a packet does not wait": (
+        "lif_core.v",
+        "assign out_valid = packet_valid;",
+        "reg off;\n  always @(posedge clk) off <= !rst && packet_valid && !out_ready;\n  assign out_valid = packet_valid && !off;",
+    ),
+    "a packet leaves while events come in": (
+        "lif_core.v",
+        "assign out_valid = packet_valid;",
+        "assign out_valid = packet_valid || state == EVENT;",
+    ),
 }
-"""Found before, or because nothing happens."""
+"""Found before anything runs, or as a broken protocol."""
 
 
 def with_bug(name: str, folder: Path) -> Path:

@@ -41,13 +41,6 @@ class Told:
     clocks: int = 0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def built() -> None:
-    """All libraries, two at a time."""
-    with ThreadPoolExecutor(2) as together:
-        list(together.map(library_of, BUILDS.values()))
-
-
 def compared(name: str, seed: int, neuron_ticks: int = NEURON_TICKS, folder: Path | None = None) -> Told:
     """One program on both sides, in a few batches."""
     build, told = BUILDS[name], Told()
@@ -84,6 +77,7 @@ def batches(ticks: int) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_random_programs_agree_in_spikes_states_packets_and_cycles(name: str) -> None:
+    library_of(BUILDS[name])
     seeds = [100 * list(BUILDS).index(name) + number for number in range(CASES_OF_A_BUILD)]
     with ThreadPoolExecutor(2) as together:
         cases = list(together.map(lambda seed: compared(name, seed), seeds))

@@ -1,0 +1,94 @@
+"""Libraries are built once, and a core that breaks its protocol ends a batch with the place where it did."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuroemu.cosim.core import Build, Events, RtlCores, Stalls, library_of
+from neuroemu.cosim.tools import sources
+from neuroemu.errors import BadInput
+from rtl.tests.planted import with_bug
+
+SMALL = Build(neurons=4, axons=2, routes=8)
+STALLED = Stalls(0.3, 0.7, 1)
+
+
+def busy(cores: RtlCores, packet_room: int = 100) -> object:
+    """Four neurons that spike in every tick with two packets each; events too, for five ticks. What broke, or None."""
+    neuron = np.arange(4)
+    cores.write(0, cores.build.address("threshold", neuron), np.full(4, -5))
+    cores.write(0, cores.build.address("bias", neuron), np.zeros(4))
+    cores.write(0, cores.build.address("bias_start", neuron), np.zeros(4))
+    cores.write(0, cores.build.address("weight", np.arange(8)), np.ones(8))
+    cores.write(0, cores.build.address("route_list", neuron), 2 << 16 | 2 * neuron)
+    cores.write(0, cores.build.address("route", np.arange(8)), 1 << 16 | np.arange(8))
+    record = cores.run(Events(np.arange(6), np.zeros(5, np.int32)), 0, 5, STALLED, packet_room)
+    assert record.ticks == 5 or record.fault is not None
+    return None if record.fault is None else (record.ticks, record.fault.tick, record.fault.what)
+
+
+def test_a_library_is_built_once(tmp_path: Path) -> None:
+    shutil.copytree(sources(), tmp_path / "rtl")
+    said: list[str] = []
+    first = library_of(SMALL, folder=tmp_path / "rtl", note=said.append)
+    assert library_of(SMALL, folder=tmp_path / "rtl", note=said.append) == first
+    assert library_of(SMALL) == first
+    assert len(said) <= 1
+
+
+def test_another_source_parameter_or_tracing_is_another_library(tmp_path: Path) -> None:
+    shutil.copytree(sources(), tmp_path / "rtl")
+    with (tmp_path / "rtl" / "lif_core.v").open("a") as file:
+        file.write("// one line more\n")
+    names = [library_of(SMALL), library_of(SMALL, folder=tmp_path / "rtl"), library_of(SMALL, trace=True)]
+    assert len(set(names)) == 3
+
+
+def test_verilog_that_does_not_build_is_quoted(tmp_path: Path) -> None:
+    shutil.copytree(sources(), tmp_path / "rtl")
+    (tmp_path / "rtl" / "sram_sp.v").write_text("module sram_sp; nonsense endmodule\n")
+    with pytest.raises(BadInput, match=r"NE7204 verilator_bin ended with [^$]*sram_sp\.v"):
+        library_of(SMALL, folder=tmp_path / "rtl")
+
+
+def test_a_core_that_keeps_its_protocol_has_no_fault() -> None:
+    with RtlCores(SMALL, [4], [0]) as cores:
+        assert busy(cores) is None
+
+
+@pytest.mark.parametrize(
+    ("bug", "what"),
+    [
+        ("a packet does not wait", "changes a packet that waits"),
+        ("a packet leaves while events come in", "sends a packet or updates a neuron outside a tick"),
+        ("the marker never comes back", "does not answer"),
+    ],
+)
+def test_a_broken_protocol_is_a_fault_with_its_tick(tmp_path: Path, bug: str, what: str) -> None:
+    with RtlCores(SMALL, [4], [0], folder=with_bug(bug, tmp_path)) as cores:
+        assert busy(cores) == (0, 0, what)
+
+
+def test_more_packets_than_there_is_room_for_are_a_fault() -> None:
+    with RtlCores(SMALL, [4], [0]) as cores:
+        assert busy(cores, packet_room=20) == (2, 2, "sends more packets than its neurons have routes")
+
+
+def test_a_batch_may_be_cut_anywhere() -> None:
+    """State, counters and stalls go on where the last call ended."""
+    events = Events(np.arange(13), np.arange(12, dtype=np.int32) % 2)
+    with RtlCores(SMALL, [4], [0]) as cores:
+        busy(cores)
+        whole = cores.run(events, 5, 6, STALLED, 200)
+        busy(cores)
+        parts = [
+            cores.run(Events(np.arange(last - first + 1), events.axon[first:last]), 5 + first, 6, STALLED, 200)
+            for first, last in ((0, 1), (1, 8), (8, 12))
+        ]
+    for name in ("u", "v", "refractory", "flags", "cycles", "counted", "stalls", "waited", "packet_axon"):
+        assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name)), name
+    assert whole.stalls.sum() > 0
