@@ -169,6 +169,18 @@
       if (issue && advance && write_accumulator) assert (neuron != neuron_r);
       if (issue && advance && (write_back || zero || set_state)) assert (neuron != neuron_w);
 
+      // ---- nothing hangs: each cycle of a sweep in which the output is taken moves the pipeline or sends a packet ------------
+      if ($past(state == SWEEP && (!out_valid || out_ready) && !rst)) begin
+        assert (state == IDLE || f_steps == $past(f_steps) + 8'd1 || f_sent == $past(f_sent) + 8'd1);
+      end
+
+      // ---- only the bus writes registers, and only where it is told to ------------------------------------------------------
+      if (!$past(rst) && !$past(write_register)) begin
+        assert ($stable(size) && $stable(leak_mode) && $stable(leak_amount) && $stable(compare) && $stable(reset_mode));
+        assert ($stable(input_shift) && $stable(period) && $stable(reset_value));
+      end
+      if (write_register) assert (cfg_valid && cfg_write && region == `LIF_REGION_REGISTER);
+
       // ---- the cycle contract --------------------------------------------------------------------------------------------
       if (state == EVENT) assert (f_age == 8'd1 + f_steps);
       if ($past(state) == EVENT && state == IDLE && !$past(rst)) assert (f_age == 8'd1 + f_size);

@@ -65,6 +65,16 @@ module lif_core #(
     output wire signed [V_BITS-1:0] upd_u,
     output wire [REF_BITS-1:0] upd_refractory
 );
+  // A build that does not fit the bus words, or has another number of stages, names a module that does not exist.
+  generate
+    if ((STAGES != 1 && STAGES != 3) || NEURONS < 1 || NEURONS > 65535 || AXONS < 1 || AXONS > 65535 || ROUTES < 1
+        || ROUTES > 65535 || WEIGHT_BITS < 2 || WEIGHT_BITS > 32 || V_BITS < 2 || V_BITS > 32 || ACC_BITS < 2 || ACC_BITS > 32
+        || SHIFT_BITS < 1 || SHIFT_BITS > 5 || REF_BITS < 1 || REF_BITS > 16 || START_BITS < 1 || START_BITS > 31
+        || CORE_BITS < 1 || CORE_BITS > 16 || TARGET_BITS < 1 || TARGET_BITS > 16) begin : g_refused
+      lif_core_parameters_out_of_range refused ();
+    end
+  endgenerate
+
   localparam SIZE_BITS = NEURON_BITS + 1;
   localparam COUNT_BITS = $clog2(ROUTES + 1);
   localparam SHORT_LEAK_BITS = (FACTOR != 0) ? 13 : 5;

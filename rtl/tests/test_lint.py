@@ -132,6 +132,14 @@ def test_every_module_lies_in_a_file_of_its_name_and_is_reached_from_a_top():
     assert reached == {path.stem for path in SOURCE.glob("*.v")}
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"STAGES": 2}, {"V_BITS": 33}, {"AXONS": 65536, "NEURONS": 2}, {"REF_BITS": 17}]
+)
+def test_a_build_that_cannot_be_is_refused_by_name(parameters):
+    assert "lif_core_parameters_out_of_range" in verilator_warnings(SOURCE, "lif_core", parameters)
+    assert slang_findings(SOURCE, "lif_core", parameters)[0] > 0
+
+
 @pytest.fixture
 def planted(tmp_path):
     """A copy of the FIFO that drops a bit without a word, uses a name before its declaration and ends a line with a blank."""
