@@ -1,4 +1,6 @@
-"""Train digits with weights of -1, 0 and 1 and write examples/digits_trinary.yaml: ``python examples/train_trinary_digits.py``.
+"""Train digits with weights of -1, 0 and 1 and write examples/digits_trinary.yaml.
+
+    python examples/train_trinary_digits.py [--hidden 96] [--epochs 150] [-o FOLDER]
 
 A core of TrueNorth has 256 axons. Two of them per input, one for each sign, hold trinary weights exactly, so a network that is
 trained with such weights loses nothing on the chip. Integrate-and-fire neurons with a subtracting reset fire at the rate
@@ -9,6 +11,7 @@ from.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,6 @@ from sklearn.model_selection import train_test_split
 FloatArray = NDArray[np.float64]
 
 HERE = Path(__file__).resolve().parent
-HIDDEN = 96
-EPOCHS = 150
 BATCH = 64
 SPREAD = 0.7
 """Weights beyond this share of their mean magnitude become -1 or 1."""
@@ -56,21 +57,21 @@ def gradients(parameters: dict[str, FloatArray], x: FloatArray, y: NDArray[np.in
     return {"w2": error.T @ rate, "b2": error.sum(axis=0), "w1": back.T @ x, "b1": back.sum(axis=0)}
 
 
-def train(x: FloatArray, y: NDArray[np.int64], seed: int) -> dict[str, FloatArray]:
+def train(x: FloatArray, y: NDArray[np.int64], seed: int, hidden: int, epochs: int) -> dict[str, FloatArray]:
     """Adam on Bernoulli-coded pictures, drawn anew in every step."""
     rng = np.random.default_rng(seed)
     parameters: dict[str, FloatArray] = {
-        "w1": rng.normal(0, 0.5, (HIDDEN, 64)),
-        "b1": np.zeros(HIDDEN),
-        "w2": rng.normal(0, 0.5, (10, HIDDEN)),
+        "w1": rng.normal(0, 0.5, (hidden, 64)),
+        "b1": np.zeros(hidden),
+        "w2": rng.normal(0, 0.5, (10, hidden)),
         "b2": np.zeros(10),
     }
     mean = {name: np.zeros_like(value) for name, value in parameters.items()}
     square = {name: np.zeros_like(value) for name, value in parameters.items()}
     step = 0
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         order = rng.permutation(y.size)
-        rate = 0.02 * 0.5 * (1 + np.cos(np.pi * epoch / EPOCHS))
+        rate = 0.02 * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
         for first in range(0, y.size, BATCH):
             chosen = order[first : first + BATCH]
             shown = rng.binomial(TICKS, x[chosen]) / TICKS
@@ -103,14 +104,16 @@ def classify(weights: dict[str, Any], inputs: FloatArray) -> NDArray[np.int64]:
     return np.argmax(out.sum(axis=1), axis=1)
 
 
-NETWORK = f"""# Digits with trinary weights for crossbars, trained by train_trinary_digits.py.
+def network(hidden: int) -> str:
+    """The network file beside the weights."""
+    return f"""# Digits with trinary weights for crossbars, trained by train_trinary_digits.py.
 format: neuroemu-network/1
 name: trinary digits
 dt: 1 ms
 weights: digits_trinary.npz
 populations:
   in: {{shape: [64]}}
-  hidden: {{shape: [{HIDDEN}], neuron: {{model: if, threshold: {THRESHOLDS["hidden"]}, compare: ge, reset: subtract}}}}
+  hidden: {{shape: [{hidden}], neuron: {{model: if, threshold: {THRESHOLDS["hidden"]}, compare: ge, reset: subtract}}}}
   out: {{shape: [10], neuron: {{model: if, threshold: {THRESHOLDS["out"]}, compare: ge, reset: subtract}}}}
 projections:
   - {{from: in, to: hidden, stages: [{{dense: {{weight: w1}}}}], bias: b1}}
@@ -119,10 +122,16 @@ outputs: [out]
 """
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Train, say how many test images are right, and write network and weights."""
+    parser = argparse.ArgumentParser(description="Train digits with weights of -1, 0 and 1.")
+    parser.add_argument("--hidden", type=int, default=96, help="hidden neurons")
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("-o", "--output", type=Path, default=HERE, help="folder for digits_trinary.yaml and .npz")
+    options = parser.parse_args(arguments)
     pictures, labels = load_digits(return_X_y=True)
     x, test_x, y, test_y = train_test_split(pictures / 16, labels, test_size=450, random_state=0, stratify=labels)
-    parameters = train(x, y, seed=1)
+    parameters = train(x, y, 1, options.hidden, options.epochs)
     weights = {
         "w1": trinary(parameters["w1"]),
         "b1": rounded(parameters["b1"]),
@@ -134,9 +143,9 @@ def main() -> None:
     print(f"test images: {np.mean(classify(weights, coded) == test_y):.3f}")
     print(f"digits_test.npz: {np.mean(classify(weights, recorded['input'].astype(float)) == recorded['labels']):.3f}")
     np.savez_compressed(
-        HERE / "digits_trinary.npz", **{name: value.astype(np.float32) for name, value in weights.items()}
+        options.output / "digits_trinary.npz", **{name: value.astype(np.float32) for name, value in weights.items()}
     )
-    (HERE / "digits_trinary.yaml").write_text(NETWORK, encoding="utf-8")
+    (options.output / "digits_trinary.yaml").write_text(network(options.hidden), encoding="utf-8")
 
 
 if __name__ == "__main__":
