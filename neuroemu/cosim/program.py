@@ -22,6 +22,8 @@ Int64 = NDArray[np.int64]
 
 MOST_WEIGHTS = 1 << 22
 """Words of the largest weight memory that is built for a simulation."""
+_MOST_NUMBERED = (1 << 16) - 1
+"""Largest number of neurons, axons and routes in the registers and route words of the bus."""
 _FEWEST_START_BITS = 8
 _LAYOUT = {item.name: item.layout for item in (*REGISTERS, *REGIONS)}
 _LEAKS = {dynamics.LEAK_SCALE: "factor", dynamics.LEAK_SHIFT: "shift", dynamics.LEAK_CONSTANT: "constant"}
@@ -82,6 +84,10 @@ def lacking(image: ProgramImage, build: Build) -> tuple[Finding, ...]:
             f"than the {MOST_WEIGHTS:,} that are simulated"
         )
         findings.append(Finding("NE7216", message, "", (_CROSSBAR_CHIP,)))
+    for name, count in (("neurons", build.neurons), ("axons", build.axons), ("routes", build.routes)):
+        if count > _MOST_NUMBERED:
+            message = f"a core of {count:,} {name} is larger than the bus can address, {_MOST_NUMBERED:,}"
+            findings.append(Finding("NE7216", message, "", (_CROSSBAR_CHIP,)))
     for core in image.cores:
         findings += _lists(core)
         findings += _neurons(core)

@@ -34,6 +34,23 @@ BUILDS = {
 }  # fmt: skip
 """Parameter points: powers of two and others, both pipelines, every feature with and without the others."""
 
+EDGES = {
+    "one neuron of two bits": Build(neurons=1, axons=1, weight_bits=2, v_bits=2, acc_bits=2, shift_bits=1, ref_bits=1, start_bits=1,
+                                    routes=1, core_bits=1, target_bits=1),
+    "the same with everything": Build(neurons=1, axons=1, weight_bits=2, v_bits=2, acc_bits=2, shift_bits=1, ref_bits=1,
+                                      start_bits=1, routes=1, core_bits=1, target_bits=1, factor=1, constant=1, current=1, wrap=1,
+                                      stages=3),
+    "accumulator narrower than the potential": Build(neurons=33, axons=17, weight_bits=16, v_bits=32, acc_bits=16, shift_bits=5,
+                                                     ref_bits=16, start_bits=16, routes=70, target_bits=9, shift=0, constant=1,
+                                                     stages=3),
+    "many neurons, few axons": Build(neurons=700, axons=5, weight_bits=3, v_bits=9, acc_bits=20, shift_bits=1, ref_bits=1,
+                                     start_bits=1, routes=1000, core_bits=5, target_bits=16, shift=0, factor=1, current=1, wrap=1,
+                                     stages=3),
+    "few neurons, many axons": Build(neurons=3, axons=700, v_bits=32, acc_bits=32, shift_bits=5, routes=2, target_bits=10, shift=0,
+                                     factor=1, constant=1, current=1, wrap=1),
+}  # fmt: skip
+"""Smallest and widest parameters."""
+
 _LONGEST_BURST = 600
 _LEAKS = {"factor": dynamics.LEAK_SCALE, "shift": dynamics.LEAK_SHIFT, "constant": dynamics.LEAK_CONSTANT}
 

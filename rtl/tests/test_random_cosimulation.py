@@ -16,7 +16,7 @@ from neuroemu.cosim.core import LEFT_RANGE, SPIKED, RtlCores, Stalls, library_of
 from neuroemu.cosim.program import lacking, load, sizes_and_numbers
 from neuroemu.cosim.reference import Reference
 from rtl.tests.planted import BUGS, with_bug
-from rtl.tests.random_programs import BUILDS, random_case
+from rtl.tests.random_programs import BUILDS, EDGES, random_case
 
 CASES_OF_A_BUILD = 7
 NEURON_TICKS = 1_000_000
@@ -43,7 +43,7 @@ class Told:
 
 def compared(name: str, seed: int, neuron_ticks: int = NEURON_TICKS, folder: Path | None = None) -> Told:
     """One program on both sides, in a few batches."""
-    build, told = BUILDS[name], Told()
+    build, told = (BUILDS | EDGES)[name], Told()
     case = random_case(seed, build, neuron_ticks)
     assert lacking(case.image, build) == ()
     turn = STALLS[seed % len(STALLS)]
@@ -87,6 +87,13 @@ def test_random_programs_agree_in_spikes_states_packets_and_cycles(name: str) ->
         assert sum(getattr(case, seen) for case in cases) > 1000, seen
     if BUILDS[name].acc_bits < 32:
         assert sum(case.wraps for case in cases) > 0
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_the_smallest_and_widest_parameters_agree_too(name: str) -> None:
+    cases = [compared(name, seed, 50_000) for seed in range(1, 7)]
+    assert [case.difference for case in cases] == [None] * len(cases)
+    assert sum(case.spikes for case in cases) > 1000
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -104,6 +104,8 @@ def test_other_widths_rules_and_sizes_are_refused_all_at_once(digits: ProgramIma
 
 def test_a_build_too_large_to_simulate_is_refused(digits: ProgramImage) -> None:
     assert codes(digits, replace(Build(), neurons=4096, axons=4096)) == ["NE7216"]
+    assert codes(digits, replace(Build(), routes=65535)) == []
+    assert codes(digits, replace(Build(), routes=65536)) == ["NE7216"]
 
 
 def test_listed_synapses_and_several_profiles_are_refused() -> None:
