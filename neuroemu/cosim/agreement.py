@@ -195,6 +195,7 @@ def cosimulate(
     Raises:
         BadInput: NE7201 to NE7204 for tools, NE7217 for a program of another family, those of ``Machine.run`` for the inputs.
         DoesNotFit: NE7210 to NE7216 for what the Verilog core lacks.
+        NoAnswer: NE7222 for Verilog that is stuck before the first tick.
     """
     family = program.manifest.get("family")
     if family != FAMILY:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cosim.build import Note, library
+from neuroemu.errors import Finding, NeuroemuError
 from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
 from neuroemu.families.lifcore.timing import Cycles
 
@@ -30,6 +31,7 @@ FAULTS = (
     "changes a packet that waits",
 )
 SPIKED, LEFT_RANGE = 1, 2
+_STUCK = ("look at the controller's states", "run the tests in rtl/")
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,12 @@ class Record:
     fault: Fault | None
 
 
+class NoAnswer(NeuroemuError):
+    """A Verilog core is stuck before it could be compared (exit code 1)."""
+
+    exit_code = 1
+
+
 class RtlCores:
     """Several cores of one build, wired by a network that loses nothing.
 
@@ -224,13 +232,13 @@ class RtlCores:
         return int(self._first_neuron[-1])
 
     def reset(self) -> None:
-        """The reset line; raises RuntimeError if a core does not come back."""
+        """The reset line; raises NoAnswer (NE7222) if a core does not come back."""
         for number, core in zip(self.numbers, self._cores, strict=True):
             if not self._library.lif_reset(core):
-                raise RuntimeError(f"core {number} does not come out of its reset")
+                raise NoAnswer(Finding("NE7222", "does not come out of its reset", f"core {number}", _STUCK))
 
     def write(self, position: int, address: Word, word: NDArray[Any]) -> None:
-        """Words to addresses, one after the other; raises RuntimeError if the core does not take them."""
+        """Words to addresses, one after the other; raises NoAnswer (NE7222) if the core does not take them."""
         addresses = np.ascontiguousarray(address, np.uint32)
         words = np.ascontiguousarray(np.asarray(word, np.int64) & 0xFFFFFFFF, np.uint32)
         self._transfer(self._library.lif_write, position, addresses, words)
@@ -338,9 +346,8 @@ class RtlCores:
             ctypes.c_void_p(words.ctypes.data),
         )
         if done != addresses.shape[0]:
-            raise RuntimeError(
-                f"core {self.numbers[position]} does not answer on its configuration bus at address {int(addresses[done]):#x}"
-            )
+            message = f"does not answer on its configuration bus at address {int(addresses[done]):#x}"
+            raise NoAnswer(Finding("NE7222", message, f"core {self.numbers[position]}", _STUCK))
 
 
 def library_of(build: Build, trace: bool = False, folder: Path | None = None, note: Note | None = None) -> Path:

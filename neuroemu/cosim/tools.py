@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,15 +77,6 @@ def command(name: str, package: str) -> str:
             Finding("NE7201", f"the command {name} of the Python package {package} is missing", fixes=(PACKAGES,))
         )
     return found
-
-
-def require(names: Sequence[str]) -> None:
-    """Raise BadInput (NE7202) for system commands that are missing, all at once."""
-    missing = [name for name in names if shutil.which(name) is None]
-    if missing:
-        raise BadInput(
-            Finding("NE7202", f"{name} is not installed", fixes=(f"apt-get install {name}",)) for name in missing
-        )
 
 
 def _python_by_its_short_name() -> Path:

@@ -37,6 +37,12 @@ _OTHERS = {
         ".write_data({wide_wdata[V_BITS:1], 1'b1})",
     ),
     "the marker never comes back": ("lif_core.v", "packet_last <= last_s;", "packet_last <= 1'b0;"),
+    "a clear never ends": ("lif_core.v", "CLEAR: if (last_w)", "CLEAR: if (1'b0 && last_w)"),
+    "the bus never answers": (
+        "lif_core.v",
+        "assign cfg_ready = configuring &&",
+        "assign cfg_ready = 1'b0 && configuring &&",
+    ),
     "a packet does not wait": (
         "lif_core.v",
         "assign out_valid = packet_valid;",

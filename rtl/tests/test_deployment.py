@@ -81,6 +81,15 @@ def test_a_bus_that_forgets_is_told_before_anything_runs(program: Path, tmp_path
     assert "words of threshold are not what was written" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("bug", "told"), [("a clear never ends", "out of its reset"), ("the bus never answers", "on its configuration bus")]
+)
+def test_a_core_that_is_stuck_from_the_start_is_told(program: Path, tmp_path: Path, bug: str, told: str) -> None:
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", with_bug(bug, tmp_path), "--json")
+    assert (answer.exit_code, answer.codes) == (1, ["NE7222"])
+    assert told in answer.document["findings"][0]["message"]
+
+
 def test_a_core_that_hangs_is_a_difference(program: Path, tmp_path: Path) -> None:
     sources = with_bug("the marker never comes back", tmp_path / "rtl")
     answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", sources, "--json")

@@ -32,12 +32,6 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         tools.compiler()
 
 
-def test_all_missing_system_commands_are_named_at_once() -> None:
-    with pytest.raises(BadInput) as refusal:
-        tools.require(["no-such-make", "no-such-perl"])
-    assert [finding.code for finding in refusal.value.findings] == ["NE7202", "NE7202"]
-
-
 def test_sources_that_are_nowhere_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tools, "__file__", str(tmp_path / "neuroemu" / "cosim" / "tools.py"))
     with pytest.raises(BadInput, match="NE7203"):
