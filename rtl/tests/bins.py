@@ -19,6 +19,9 @@ from rtl.tests.core_model import Core, Operands, Outputs, Update
 WIDE = 64
 NEVER = 1 << 60
 MANY = 3
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "rtl.md"
+BEGIN = "<!-- bins: written by python -m rtl.tests.bins; edit rtl/tests/bins.py instead -->\n"
+END = "<!-- end of bins -->\n"
 
 BINS = {
     "leak: factor, positive": "a positive potential leaks by a factor below one",
@@ -42,20 +45,20 @@ BINS = {
     "threshold: one above": "potential one above the threshold",
     "threshold: negative": "a spike over a negative threshold",
     "threshold: beyond every potential": "a threshold that no potential can meet, potential at its highest",
-    "current saturates up": "",
-    "current saturates down": "",
-    "drive saturates up": "",
-    "drive saturates down": "",
+    "current saturates up": "the current stops at its highest value",
+    "current saturates down": "at its lowest",
+    "drive saturates up": "leaked potential, current and bias add up beyond the range",
+    "drive saturates down": "the same below it",
     "soft reset saturates": "a negative threshold is subtracted from a high potential",
-    "current wraps": "",
-    "drive wraps up": "",
-    "drive wraps down": "",
-    "soft reset wraps": "",
+    "current wraps": "overflow 1: the current wraps",
+    "drive wraps up": "overflow 1: the driven potential wraps above the range",
+    "drive wraps down": "overflow 1: below it",
+    "soft reset wraps": "overflow 1: a negative threshold is subtracted from a high potential",
     "current kept": "a current that was there goes into the next one",
     "current kept whole": "nothing of it decays",
-    "current negative kept": "",
-    "input shift zero": "",
-    "input shift highest": "",
+    "current negative kept": "the same for a negative current",
+    "input shift zero": "something arrives and is not shifted",
+    "input shift highest": "something arrives and is shifted by all the register can say",
     "refractory entered": "a spike starts the counter",
     "refractory waits": "the counter goes down and does not reach zero",
     "refractory left": "the counter reaches zero",
@@ -66,55 +69,55 @@ BINS = {
     "bias opens": "the very tick of the bias start",
     "range left in a refractory tick": "the current saturates while the potential is held",
     "tick stops at all ones": "more ticks than the tick register counts",
-    "spike with 0 routes": "",
-    "spike with 1 route": "",
+    "spike with 0 routes": "a spike that sends nothing",
+    "spike with 1 route": "a spike that sends one packet",
     "spike with many routes": f"{MANY} or more",
     "no neuron spikes": "a tick without any packet",
-    "every neuron spikes": "",
+    "every neuron spikes": "a tick in which all do",
     "last neuron spikes with routes": "packets between the last update and the marker",
     "neighbours spike with routes": "packets of two updates in a row",
     "stall of a first packet": "of an update",
-    "stall of a later packet": "",
+    "stall of a later packet": "not the first of its update",
     "stall of a last packet": "of an update with several",
-    "stall of the marker": "",
-    "stall for 100 cycles": "",
-    "no stall in a tick with packets": "",
+    "stall of the marker": "the end of a tick waits",
+    "stall for 100 cycles": "one output waits that long",
+    "no stall in a tick with packets": "every packet is taken at once",
     "size below the build": "a tick of fewer neurons than built",
     "size 1": "a tick of one neuron",
-    "size of the build": "",
-    "event on the first axon": "",
-    "event on the last axon": "",
+    "size of the build": "a tick of all neurons",
+    "event on the first axon": "axon 0",
+    "event on the last axon": "axon AXONS - 1",
     "event beyond the axons": "dropped, error set",
     "same axon twice": "two events in one tick",
     "events back to back": "the next event is taken in the first cycle it can be",
     "event right after a marker": "taken in the first cycle after a tick",
-    "marker right after an event": "",
-    "marker right after a marker": "",
-    "tick without events": "",
+    "marker right after an event": "taken in the first cycle it can be",
+    "marker right after a marker": "taken in the first cycle it can be",
+    "tick without events": "a marker with nothing before it",
     "tick with many events": "more than axons",
-    "accumulator wraps up": "",
-    "accumulator wraps down": "",
+    "accumulator wraps up": "a sum beyond the accumulator's width",
+    "accumulator wraps down": "the same below",
     "event waits for the bus": "a request and an event stand there in one cycle, the request goes first",
-    "request waits for an event": "",
-    "request waits for a tick": "",
-    "request waits for a clear": "",
-    "request between events of a tick": "",
-    "requests back to back": "",
-    "event waits for a clear": "",
-    "size 0 refused": "",
-    "size beyond the build refused": "",
-    "clear by register": "",
-    "error cleared": "",
-    "reset while idle": "",
-    "reset in an event": "",
-    "reset in a sweep": "",
-    "reset while a packet waits": "",
-    "reset while the marker waits": "",
-    "reset in a clear": "",
-    "reset in a request": "",
-    "reset for several cycles": "",
+    "request waits for an event": "a request stands there while weights are added",
+    "request waits for a tick": "while neurons are swept",
+    "request waits for a clear": "while the clear walks",
+    "request between events of a tick": "after an event, before its marker",
+    "requests back to back": "the next one is seen in the first cycle it can be",
+    "event waits for a clear": "the first event is taken right after the walk",
+    "size 0 refused": "error set, size kept",
+    "size beyond the build refused": "error set, size kept",
+    "clear by register": "a 1 is written to control",
+    "error cleared": "a clear forgets the error",
+    "reset while idle": "rst where nothing runs",
+    "reset in an event": "rst while weights are added",
+    "reset in a sweep": "rst while neurons are swept",
+    "reset while a packet waits": "rst at a packet",
+    "reset while the marker waits": "rst at the end of a tick",
+    "reset in a clear": "rst in the walk that a clear or a reset started",
+    "reset in a request": "rst while the bus is served",
+    "reset for several cycles": "rst held",
     "fifo full": "a queue refuses",
-    "fifo empty": "",
+    "fifo empty": "nothing waits in a queue",
     "fifo passes when full": "a word leaves a full queue",
     "fifo wraps": "more words than slots",
     "event while the fifo is full": "an event waits in front of a tile's full queue",
@@ -276,3 +279,20 @@ RESET_BINS = {
 def of_reset(expected: Outputs) -> None:
     """Bins of a reset that found the core in this phase."""
     hit(RESET_BINS[expected.phase])
+
+
+def page(old: str) -> str:
+    """docs/rtl.md with its table of bins replaced by the list above.
+
+    Raises:
+        ValueError: the marker comments are not there.
+    """
+    before, rest = old.split(BEGIN)
+    _, after = rest.split(END)
+    rows = [f"| {name} | {meaning} |" for name, meaning in BINS.items()]
+    table = "\n".join(("| bin | what happened |", "| --- | --- |", *rows))
+    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,11 +17,13 @@ from rtl.tests.core_bench import Bench, Pace, Request, build_of_environment
 from rtl.tests.core_model import Build, word
 
 PER_NEURON = ("threshold", "bias", "bias_start", "potential", "current", "refractory", "accumulator", "route_list")
+BODIES: dict[str, Callable[[Bench], Awaitable[None]]] = {}
 NOISE = Pace(events=0.6, packets=0.5, requests=0.4)
 
 
 def core_test(body: Callable[[Bench], Awaitable[None]]) -> Any:
-    """A cocotb test with a bench that was just reset; its bins are kept."""
+    """A cocotb test with a bench that was just reset; its bins are kept. ``BODIES`` has all of them."""
+    BODIES[body.__name__] = body
 
     @cocotb.test(name=body.__name__)
     @functools.wraps(body)

@@ -40,6 +40,11 @@ def build_of_environment() -> Build:
     return Build(**json.loads(os.environ[BUILD_VARIABLE]))
 
 
+def start_clock(dut: Any) -> None:
+    """Let the clock run for the rest of the test."""
+    Clock(dut.clk, 10, unit="ns").start()
+
+
 @dataclass
 class Request:
     """One request on the configuration bus; ``word`` holds what was read once it is done."""
@@ -69,6 +74,7 @@ class Bench:
         self.random = random.Random(seed)
         self.core = Core(build)
         self.pace = Pace()
+        self.cycles = 0
         self.events: deque[int | None] = deque()
         self.requests: deque[Request] = deque()
         self.rising, self.falling = RisingEdge(dut.clk), FallingEdge(dut.clk)
@@ -83,7 +89,7 @@ class Bench:
     # ---- what tests say -------------------------------------------------------------------------------------------------
     async def start(self) -> None:
         """Start the clock and reset the core."""
-        Clock(self.dut.clk, 10, unit="ns").start()
+        start_clock(self.dut)
         await self.reset()
 
     async def reset(self, cycles: int = 1) -> None:
@@ -173,6 +179,7 @@ class Bench:
         self._next_expected()
         self._drive(reset=reset)
         await self.falling
+        self.cycles += 1
         self._look(reset)
 
     def _next_expected(self) -> None:

