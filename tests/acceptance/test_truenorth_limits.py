@@ -210,12 +210,14 @@ def test_a_delay_of_sixteen_ticks_is_refused_and_none_in_a_loop_too(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize(("hidden", "said"), [(30, []), (100, ["NE3610"])], ids=["copies", "relays"])
-def test_two_targets_are_reached_by_copies_or_relays_and_no_neuron_gets_two(hidden: int, said: list[str]) -> None:
+@pytest.mark.parametrize(("hidden", "out", "said"), [(30, 300, []), (100, 2100, ["NE3610"])], ids=["copies", "relays"])
+def test_two_targets_are_reached_by_copies_or_relays_and_no_neuron_gets_two(
+    hidden: int, out: int, said: list[str]
+) -> None:
     rng = np.random.default_rng(2)
     builder = NetworkBuilder("wide", dt_s=1e-3).input("in", (20,))
-    builder.population("hidden", (hidden,), neuron(0.5)).population("out", (300,), neuron(0.75))
-    builder.dense("in", "hidden", trinary(rng, (hidden, 20))).dense("hidden", "out", trinary(rng, (300, hidden)))
+    builder.population("hidden", (hidden,), neuron(0.5)).population("out", (out,), neuron(0.75))
+    builder.dense("in", "hidden", trinary(rng, (hidden, 20))).dense("hidden", "out", trinary(rng, (out, hidden)))
     deployment = deploy(builder.output("out").build(), "truenorth")
     assert [finding.code for finding in deployment.compiled.findings] == said
     cores = unpack(deployment.compiled.program).cores
@@ -228,7 +230,7 @@ def test_two_targets_are_reached_by_copies_or_relays_and_no_neuron_gets_two(hidd
 # ---------------------------------------------------------------------------------------- the reach of packets
 
 
-@pytest.mark.parametrize("network", [convolution(), recurrent(100)], ids=["convolution", "recurrent"])
+@pytest.mark.parametrize("network", [convolution(), recurrent(120, 8)], ids=["convolution", "recurrent"])
 def test_no_placement_on_a_wide_mesh_puts_a_target_out_of_reach_or_changes_a_spike(
     network: Network, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.lowered import Columns, LoweredNetwork, LoweredPopulation
 from neuroemu.families.truenorth.partial import partial_sums
 from neuroemu.families.truenorth.quantise import Demand, Quantised, Room, quantise
+from neuroemu.families.truenorth.splitters import spread
 from neuroemu.families.truenorth.tiles import neighbours
 from neuroemu.image.symbols import numbered_ports
 from neuroemu.network.connectivity import Dense, Scale, Sparse, fold
@@ -104,7 +105,7 @@ def lower(network: Network, chip: Any, from_host: Collection[str] = ()) -> Quant
     )
     return QuantisedNetwork(
         ports=numbered_ports({name: network.populations[name].shape for name in network.inputs}, constant),
-        populations=tuple(populations),
+        populations=spread(populations, (room.axons, room.neurons)),
         outputs=network.outputs,
         rounding=tuple(rounding),
         quantised=quantised,

@@ -50,6 +50,14 @@ class Tile:
         """int64 (axons, neurons), what a spike adds."""
         return self.table[:, self.axon_type].T * self.synapses
 
+    def part(self, first: int, last: int) -> Tile:
+        """The neurons in places ``first..last-1`` with the axons that they need."""
+        synapses = self.synapses[:, first:last]
+        used = synapses.any(axis=1)
+        return Tile(
+            self.neurons[first:last], self.column[used], self.axon_type[used], self.table[first:last], synapses[used]
+        )
+
 
 @dataclass(frozen=True)
 class LoweredPopulation:

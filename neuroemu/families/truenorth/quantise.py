@@ -128,6 +128,8 @@ def _quantised(
             table = fitted(unique, code)
             error = (((table.weight - unique) ** 2).sum(axis=1) * times).sum()
             candidates.append((_rms(error, weight.nnz) / largest, code, table))
+            if candidates[-1][0] <= EXACT:
+                break  # codes with more axons cannot do better
     groups = cut(weight, order, axons, room.neurons)
     best = min((error for error, _, _ in candidates), default=np.inf)
     near = NEAR if best > EXACT else EXACT

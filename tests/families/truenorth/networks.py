@@ -59,12 +59,12 @@ def branched() -> Network:
     return builder.output("out").build()
 
 
-def recurrent(hidden: int = 24) -> Network:
+def recurrent(hidden: int = 24, inputs: int = 16) -> Network:
     """A layer that hears itself one tick later."""
     rng = np.random.default_rng(9)
-    builder = NetworkBuilder("recurrent", dt_s=1e-3).input("in", (16,))
+    builder = NetworkBuilder("recurrent", dt_s=1e-3).input("in", (inputs,))
     builder.population("hidden", (hidden,), neuron(0.5)).population("out", (5,), neuron(0.5))
-    builder.dense("in", "hidden", trinary(rng, (hidden, 16)))
+    builder.dense("in", "hidden", trinary(rng, (hidden, inputs)))
     builder.dense("hidden", "hidden", trinary(rng, (hidden, hidden)), delay_ticks=1)
     builder.dense("hidden", "out", trinary(rng, (5, hidden)))
     return builder.output("out").build()

@@ -40,13 +40,13 @@ def wired(network: Network) -> Wired:
     return wire(network, lower(network, CHIP), 256, 15)
 
 
-def wide() -> Network:
-    """A layer whose neurons reach four cores and cannot be copied beside each other."""
+def wide(out: int = 2100) -> Network:
+    """A layer whose neurons reach two axons on each of nine cores, more than they are copied for."""
     rng = np.random.default_rng(2)
     builder = NetworkBuilder("wide", dt_s=1e-3).input("in", (20,))
-    builder.population("hidden", (100,), neuron(0.5)).population("out", (700,), neuron(0.75))
+    builder.population("hidden", (100,), neuron(0.5)).population("out", (out,), neuron(0.75))
     builder.dense("in", "hidden", trinary(rng, (100, 20)))
-    builder.dense("hidden", "out", trinary(rng, (700, 100)))
+    builder.dense("hidden", "out", trinary(rng, (out, 100)))
     return builder.output("out").build()
 
 
@@ -91,9 +91,10 @@ def scattered_sums() -> Network:
 @pytest.mark.parametrize(
     "network",
     [dense(), dense(reset="subtract"), dense(membrane_decay=np.zeros(1)), dense(membrane_decay=np.full(1, 0.8)), biased(),
-     branched(), recurrent(), recurrent(100), convolution(), wide(), long_sums(), long_windows(), scattered_sums()],
-    ids=["dense", "soft", "stateless", "leaky", "biased", "branched", "recurrent", "recurrent-wide", "convolution", "splitter",
-         "long-sums", "long-windows", "scattered-sums"],
+     branched(), recurrent(), recurrent(100), recurrent(120, 8), convolution(), wide(700), wide(), long_sums(), long_windows(),
+     scattered_sums()],
+    ids=["dense", "soft", "stateless", "leaky", "biased", "branched", "recurrent", "recurrent-cut", "recurrent-late",
+         "convolution", "cut", "splitter", "long-sums", "long-windows", "scattered-sums"],
 )  # fmt: skip
 def test_the_program_computes_the_lowered_integers_tick_by_tick(network: Network) -> None:
     lowered = lower(network, CHIP)
@@ -138,7 +139,7 @@ def test_exact_weights_give_the_float_network_in_every_bin(network: Network) -> 
     assert all(row["weight_error_max"] == 0 for row in document["quantisation"])
 
 
-@pytest.mark.parametrize("network", [wide(), convolution()])
+@pytest.mark.parametrize("network", [recurrent(120, 8), convolution()])
 def test_no_placement_seed_or_tiling_changes_a_spike(network: Network, tmp_path: Path) -> None:
     tiled = tmp_path / "tiled.yaml"
     tiled.write_text(
@@ -199,11 +200,31 @@ def _target_cores(image: Any) -> Any:
 
 
 def test_feedback_that_needs_relays_arrives_late_and_says_so() -> None:
-    found = deploy(recurrent(100), CHIP).compiled.findings
+    found = deploy(recurrent(120, 8), CHIP).compiled.findings
     assert [finding.code for finding in found] == ["NE3605", "NE3610"]
     assert "1 tick later" in found[0].message
     assert found[1].severity == "note"
     assert deploy(recurrent(24), CHIP).compiled.findings == ()
+
+
+def test_a_loop_is_cut_into_smaller_tiles_so_that_its_feedback_is_in_time() -> None:
+    network = recurrent(100)
+    deployment = deploy(network, CHIP)
+    assert deployment.compiled.findings == ()
+    assert [len(population.tiles) for population in lower(network, CHIP).populations] == [4, 1]
+    document = deployment.run(inputs_of(network, 3, 20)).report().document
+    assert [layer["differing_bins_float_chip"] for layer in document["fidelity"]] == [0, 0]
+
+
+def test_tiles_are_cut_smaller_where_copies_take_no_more_cores_than_relays() -> None:
+    hidden, out = lower(wide(700), CHIP).populations
+    reached = endpoints([hidden, out])["hidden"].fan_out(100)
+    slots = [int(reached[tile.neurons].sum()) for tile in hidden.tiles]
+    assert len(slots) == -(-int(reached.sum()) // 256) > 1 and max(slots) <= 256
+    assert sorted(np.concatenate([tile.neurons for tile in hidden.tiles]).tolist()) == list(range(100))
+    split = wired(wide(700))
+    assert (split.relays, split.offsets["out"], split.copies) == (0, 1, int(reached.sum()) - 100)
+    assert deploy(wide(700), CHIP).compiled.findings == ()
 
 
 def chained(*biases: float, **values: Any) -> Network:
