@@ -2,8 +2,9 @@
 //
 // Widths never wrap on the way; only the three `limited` values (current, drive, soft reset) are brought back to V_BITS.
 // Per neuron: u, v, refractory, arriving, bias, threshold. The other inputs are the core's registers and stay as they are
-// while neurons are on their way. A leak mode that is not built in is no leak. With STAGES = 3 the results belong to the
-// neuron of the last clock with `advance`; with STAGES = 1 the module is combinational.
+// while neurons are on their way. Where one leak alone is built in, leak_mode is not looked at; where several are, a mode that is
+// not built in is no leak. With STAGES = 3 the results belong to the neuron of the last clock with `advance`; with STAGES = 1
+// the module is combinational.
 module lif_datapath #(
     parameter V_BITS = 16,
     parameter ACC_BITS = 16,

@@ -59,6 +59,7 @@ def test_speed_of_the_small_core_is_that_of_the_table(flow, synthesised, results
     placed = flow.place(flow.POINT[SMALL_CORE], synthesised[1])
     assert placed["logic"] == results[SMALL_CORE]["logic"]
     assert placed["fmax_mhz"] == pytest.approx(results[SMALL_CORE]["fmax_mhz"], rel=FMAX_TOLERANCE)
+    assert placed["fmax_mhz"] >= 80
 
 
 def test_small_core_keeps_its_bars(flow, results):
