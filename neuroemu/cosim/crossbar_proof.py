@@ -1,7 +1,7 @@
 """Proves that the crossbar core's datapath and dice equal the rules of ``families/truenorth/dynamics.py`` for all inputs.
 
 As in :mod:`neuroemu.cosim.proof`, the source of the rules runs on the very terms that Yosys makes of the Verilog. Nothing is
-assumed of the inputs but that a mask has at most 18 bits, and that they stay as they are for the clocks that the datapath takes.
+assumed of the inputs but that a mask has at most 18 bits, and that they stay as they are for the clocks that a module takes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.image import MOST_MASK_BITS, SIZE
 
 DATAPATH, DICE = "tn_datapath", "tn_dice"
-CUTS = 3
-"""Clocks from the datapath's inputs to its outputs."""
+CUTS = {DATAPATH: 3, DICE: 1}
+"""Clocks from a module's inputs to its outputs."""
 MOST_WEIGHT = 255
 SIGNED = frozenset({"v", "synaptic", "leak", "reset", "next_v", "gated"})
 
@@ -36,7 +36,6 @@ class Claim:
     """The outputs of a module are those of ``rule``.
 
     Attributes:
-        cuts: clocks that the module takes while its inputs stay as they are.
         rule: values of the inputs -> values of the outputs, on integers and bit-vectors alike.
         only: input -> its only value here.
         most: input -> its highest value.
@@ -44,7 +43,6 @@ class Claim:
 
     name: str
     module: str
-    cuts: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     rule: Callable[[Ports], dict[str, Any]]
@@ -67,7 +65,7 @@ def datapath_claims() -> Iterator[Claim]:
             found = dynamics.tick(**values, overflow=overflow, compat=ports["ranc"])
             return dict(zip(("next_v", "spiked", "left_range"), found, strict=True))
 
-        yield Claim(f"tick, {name}", DATAPATH, CUTS, (*_NUMBERS, *_FLAGS), ("next_v", "spiked", "left_range"), rule)
+        yield Claim(f"tick, {name}", DATAPATH, (*_NUMBERS, *_FLAGS), ("next_v", "spiked", "left_range"), rule)
 
 
 def dice_claims() -> Iterator[Claim]:
@@ -81,7 +79,7 @@ def dice_claims() -> Iterator[Claim]:
             return {"gated": dynamics.gated(amount, draw), "eta": dynamics.eta(ports["word"], ports["mask_bits"])}
 
         limits = {"mask_bits": MOST_MASK_BITS}
-        yield Claim(f"dice, {span}", DICE, 0, inputs, ("gated", "eta"), rule, {"span_255": flag}, limits)
+        yield Claim(f"dice, {span}", DICE, inputs, ("gated", "eta"), rule, {"span_255": flag}, limits)
 
 
 def prove_crossbar_datapath(axons: int = SIZE, verilog: str | None = None) -> Counterexample | None:
@@ -119,7 +117,7 @@ class _Netlist:
         self._options.set(Option.PRODUCE_MODELS, True)
         self._parser = Parser(self._terms, self._options)
         self._parser.parse(smt, True, False)
-        self._states = [f"clock{number}" for number in range(claim.cuts + 1)]
+        self._states = [f"clock{number}" for number in range(CUTS[claim.module] + 1)]
         for state in self._states:
             self._parser.parse(f"(declare-const {state} |{claim.module}_s|)", True, False)
         self._inputs = {name: self._port(name, self._states[0]) for name in claim.inputs}

@@ -1,6 +1,6 @@
 // A TrueNorth-style core: a binary crossbar, four axon types, one neuron after the other.
 //
-// Computes what neuroemu/families/truenorth/core.py computes, to the bit and with the same random numbers. Rows lie in the
+// Computes what the engine of neuroemu/families/truenorth computes, to the bit and with the same random numbers. Rows lie in the
 // memory as the program image has them: the synapse bits of a neuron, its potential, parameters and destination. A spike that
 // comes in sets a bit of the tick it is meant for; an end-of-tick marker starts the sweep over all neurons.
 //
@@ -196,7 +196,6 @@ module crossbar_core #(
   wire drawing;
   wire drawn;
   wire [63:0] mixed;
-  reg [31:0] random_word;
 
   generate
     if (Seeds) begin : g_random
@@ -229,16 +228,19 @@ module crossbar_core #(
 
   wire [AXONS-1:0] hits = row[AXONS-1:0];
   wire [AXONS-1:0] served;
-  tn_lowest_bit #(
-      .WIDTH(AXONS)
+  wire [1:0] next_kind;
+  tn_next_synapse #(
+      .AXONS(AXONS)
   ) next_synapse (
-      .bits  (hits),
-      .lowest(served)
+      .bits(hits),
+      .type_low(type_low[AXONS-1:0]),
+      .type_high(type_high[AXONS-1:0]),
+      .lowest(served),
+      .kind(next_kind)
   );
   // One synapse is being integrated while the next is looked for.
   reg any;
   reg [1:0] kind;
-  wire [1:0] next_kind = {|(served & type_high[AXONS-1:0]), |(served & type_low[AXONS-1:0])};
   wire [3:0] dice_of = field[`TN_ROW_B0+:4];
   wire dice = Seeds && dice_of[kind];
 
@@ -260,7 +262,8 @@ module crossbar_core #(
   wire [17:0] eta_drawn;
   wire [8:0] amount = any ? weight : leak;
   tn_dice die (
-      .word(random_word),
+      .clk(clk),
+      .word(mixed[63:32]),
       .from_one(rho_from_one),
       .span_255(rho_span_255),
       .negative(amount[8]),
@@ -400,7 +403,6 @@ module crossbar_core #(
       eta <= 18'd0;
     end
     if (integrated) sum <= sum + {{(SumBits - 9) {addend[8]}}, addend};
-    if (drawn) random_word <= mixed[63:32];
     if (state == Apply) begin
       draw <= draw + 9'd1;
       if (!any && leak_waits) begin

@@ -309,7 +309,7 @@ def test_an_idle_tick_takes_what_the_contract_says(core: CrossbarRtl) -> None:
 # ---------------------------------------------------------------------------- the bench finds what is wrong
 
 PLANTED = {
-    "the wrong half of a random word": ("crossbar_core.v", "mixed[63:32]", "mixed[31:0]", "potential"),
+    "the wrong half of a random word": ("crossbar_core.v", ".word(mixed[63:32])", ".word(mixed[31:0])", "potential"),
     "one random number for all draws": ("crossbar_core.v", "draw <= draw + 9'd1", "draw <= draw", "potential"),
     "a clock that is not counted": ("crossbar_core.v", "state >= Mark", "state > Mark", "cycles of core"),
     "a generator that takes a clock more": (
@@ -343,7 +343,7 @@ def test_planted_bugs_are_found(what: str, tmp_path: Path) -> None:
 
 
 def test_a_core_that_hangs_is_an_error(tmp_path: Path) -> None:
-    built = planted("tn_lowest_bit.v", "filled & -filled", "filled & -filled & ~1", tmp_path)
+    built = planted("tn_next_synapse.v", "filled & -filled", "filled & -filled & ~1", tmp_path)
     image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
     with pytest.raises(RuntimeError, match="does not answer"):
         compare(image, stimulus, 60, SMALL, built)

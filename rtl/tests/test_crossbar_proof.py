@@ -46,8 +46,8 @@ DATAPATH_BUGS = {
     ),
 }
 DICE_BUGS = {
-    "acts only above the draw": (">= rho", "> rho"),
-    "numbers from zero": ("{8'd0, from_one}", "9'd0"),
+    "acts only above the draw": ("{magnitude, !from_one}", "{magnitude, 1'b0}"),
+    "numbers from zero": ("{magnitude, !from_one}", "{magnitude, 1'b1}"),
     "a weight of zero acts": ("&& magnitude != 8'd0", ""),
     "the sign is lost": ("{acts && negative, acts}", "{1'b0, acts}"),
     "the other span": ("span_255 ?", "!span_255 ?"),
