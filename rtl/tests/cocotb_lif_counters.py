@@ -31,7 +31,8 @@ async def counters_wrap_after_32_bits(bench: Bench) -> None:
         bench.core.left_range = ALL_ONES - 1
         queue_registers(bench, mode=word("mode", reset=dynamics.RESET_SUBTRACT))
         bench.pace = Pace(packets=0.3)
-        await bench.tick(0)
+        for _ in range(4):
+            await bench.tick(0)
         bench.pace = Pace()
         assert await bench.read_register("cycles") < ALL_ONES // 2
         assert await bench.read_register("stalls") < ALL_ONES // 2
@@ -48,3 +49,21 @@ async def ticks_stop_at_all_ones_of_their_register(bench: Bench) -> None:
         assert await bench.read_register("tick") == min(last - 1 + passed, last)
     await bench.clear()
     assert await bench.read_register("tick") == 0
+
+
+@core_test
+async def counters_count_on_from_any_number(bench: Bench) -> None:
+    await load_chatty(bench)
+    names = ("cycles", "stalls", "left_range")
+    registers = dict(zip(names, counters_of(bench.dut), strict=True))
+    for _ in range(6):
+        for name in names:
+            number = bench.random.getrandbits(32)
+            registers[name].value = number
+            setattr(bench.core, name, number)
+            assert await bench.read_register(name) == number
+        bench.pace = Pace(packets=0.5)
+        await bench.tick(0)
+        bench.pace = Pace()
+        for name in names:
+            await bench.read_register(name)

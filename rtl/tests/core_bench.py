@@ -83,7 +83,7 @@ class Bench:
         self._cycles: Cycles | None = None
         self._expected: Outputs | None = None
         self._offered_event = self._offered_request = self._took_event = False
-        self._held: tuple[int, ...] | None = None
+        self._held: tuple[str, str] | None = None
         self._watch = Watch(self.core)
 
     # ---- what tests say -------------------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class Bench:
 
     def _stable_marker(self) -> None:
         """What a marker carries means nothing, but it stays while it waits."""
-        carried = self._get("out_core"), self._get("out_axon")
+        carried = str(self._handle("out_core").value), str(self._handle("out_axon").value)
         assert self._held in (None, carried), "the marker changes while it waits"
         self._held = carried
 
@@ -305,8 +305,7 @@ class Bench:
         if expected.cfg_ready:
             request = self.requests.popleft()
             request.done = True
-            if not request.write:
-                request.word = self._get("cfg_rdata")
+            request.word = expected.cfg_rdata
             self._offered_request = False
 
     def _forget_half_written(self) -> None:

@@ -16,7 +16,7 @@ from rtl.tests.simulation import CORE_FILES, Design, rtl_design, simulate, simul
 
 POINTS = {
     "shift": Build(NEURONS=12, AXONS=7, ROUTES=20, START_BITS=3),
-    "three stages": Build(NEURONS=16, AXONS=8, ROUTES=32, STAGES=3),
+    "three stages": Build(NEURONS=8, AXONS=8, ROUTES=32, STAGES=3),
     "everything": Build(
         NEURONS=5,
         AXONS=3,
@@ -48,7 +48,7 @@ POINTS = {
         SHIFT_BITS=5,
         REF_BITS=16,
         START_BITS=16,
-        ROUTES=64,
+        ROUTES=24,
         CORE_BITS=16,
         TARGET_BITS=16,
         CONSTANT=1,

