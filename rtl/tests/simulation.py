@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -70,18 +71,8 @@ def simulate(
     hurry = {"MAKEFLAGS": "OPT_FAST=-O0", "OBJCACHE": launcher}
     runner = get_runner(simulator)
     with patch.dict(os.environ, {**environment(), **hurry}):
-        if not (build_folder / "built").exists():
-            runner.build(
-                sources=design.files,
-                includes=[sources()],
-                parameters=design.parameters,
-                hdl_toplevel=design.top,
-                build_dir=build_folder,
-                build_args=[*design.arguments, *VERILATOR] if simulator == "verilator" else [],
-                timescale=("1ns", "1ps"),
-                log_file=folder / "build.log",
-            )
-            (build_folder / "built").touch()
+        if not build_folder.exists():
+            _build(design, simulator, build_folder, folder / "build.log")
         with suppress(SystemExit):  # how the runner says that a test has failed; the results say which
             runner.test(
                 test_module=test_module,
@@ -94,6 +85,25 @@ def simulate(
                 extra_env={"PYTHONPATH": str(ROOT), **{name: json.dumps(value) for name, value in told.items()}},
             )
     return get_results(folder / "results.xml")
+
+
+def _build(design: Design, simulator: str, build_folder: Path, log: Path) -> None:
+    """Build into a folder that appears whole or not at all; another process may have been faster."""
+    build_folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build_folder.parent) as name:
+        work = Path(name) / "build"
+        get_runner(simulator).build(
+            sources=design.files,
+            includes=[sources()],
+            parameters=design.parameters,
+            hdl_toplevel=design.top,
+            build_dir=work,
+            build_args=[*design.arguments, *VERILATOR] if simulator == "verilator" else [],
+            timescale=("1ns", "1ps"),
+            log_file=log,
+        )
+        with suppress(OSError):
+            work.rename(build_folder)
 
 
 def _digest(design: Design, simulator: str) -> str:
