@@ -45,6 +45,14 @@ module crossbar_core #(
     output wire upd_left_range,
     output wire signed [19:0] upd_v
 );
+  // A build that does not fit the ports, or whose generator does not step through a word, names a module that does not exist.
+  generate
+    if (NEURONS < 1 || NEURONS > 256 || AXONS < 1 || AXONS > 256 || (STOCHASTIC != 0 && (DRAW_STEP < 1 || 64 % DRAW_STEP != 0)))
+    begin : g_refused
+      crossbar_core_parameters_out_of_range refused ();
+    end
+  endgenerate
+
   localparam RowBits = AXONS + `TN_ROW_FIELDS;
   // Rows stream through the configuration bus without padding, so many bits per clock as divide a row and a word.
   localparam Pace = (RowBits % 2 == 0) ? 2 : 1;
@@ -386,8 +394,8 @@ module crossbar_core #(
     if (rst || state == Open || set_register && offset == `TN_REGISTER_ROW) position <= {PositionBits{1'b0}};
     else if (state == Shift) position <= row_ends ? {PositionBits{1'b0}} : position + {{(PositionBits - 1) {1'b0}}, 1'b1};
 
-    if (state == Idle) slot <= clear ? 4'd0 : in_slot;
-    else if (rst) slot <= 4'd0;
+    if (rst) slot <= 4'd0;
+    else if (state == Idle) slot <= clear ? 4'd0 : in_slot;
     else if (state == Clear) slot <= slot + 4'd1;
     if (state == Idle) axon <= in_axon;
 

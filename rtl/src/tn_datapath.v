@@ -1,9 +1,9 @@
 // One neuron of a crossbar core, one tick: leak, range, thresholds, resets.
 //
 // Four stages with three cuts: sum | leak | range | thresholds and resets. The results are there in the fourth clock in which
-// the inputs have stayed as they are. Then they are equal, for all inputs, to `tick` in neuroemu/families/truenorth/dynamics.py, which a proof in rtl/tests shows. The equations
-// of a crossbar core are not those of lif_datapath: two thresholds, a leak that follows the potential's sign, three resets on
-// either side.
+// the inputs have stayed as they are. Then they are equal, for all inputs, to `tick` in neuroemu/families/truenorth/dynamics.py,
+// which a proof in rtl/tests shows. The equations of a crossbar core are not those of lif_datapath: two thresholds, a leak that
+// follows the potential's sign, three resets on either side.
 module tn_datapath #(
     parameter SUM_BITS = 17
 ) (

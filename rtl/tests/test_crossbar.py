@@ -298,6 +298,17 @@ def test_a_reset_in_the_middle_leaves_nothing_behind(core: CrossbarRtl, clocks: 
     assert again.clocks == whole.clocks == core.counters()["cycles"]
 
 
+@pytest.mark.parametrize("delay", [1, 3, 14])
+def test_one_clock_of_reset_empties_the_slots_of_an_idle_core(core: CrossbarRtl, delay: int) -> None:
+    loaded(core)
+    core.run(np.array([MARKER] * 3, np.uint32))
+    core.run(np.array([axon | delay << 8 for axon in range(SMALL.axons)], np.uint32))
+    core.read(register("status"))
+    core.interrupt(np.zeros(0, np.uint32), 0)
+    core.run(np.array([MARKER] * 16, np.uint32))
+    assert core.counters()["synaptic_events"] == 0
+
+
 def test_an_idle_tick_takes_what_the_contract_says(core: CrossbarRtl) -> None:
     image = loaded(core)
     draws = int(image.cores.stochastic_leak.sum()) + int((image.cores.mask_bits > 0).sum())

@@ -133,11 +133,20 @@ def test_every_module_lies_in_a_file_of_its_name_and_is_reached_from_a_top():
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"STAGES": 2}, {"V_BITS": 33}, {"AXONS": 65536, "NEURONS": 2}, {"REF_BITS": 17}]
+    ("top", "parameters"),
+    [
+        ("lif_core", {"STAGES": 2}),
+        ("lif_core", {"V_BITS": 33}),
+        ("lif_core", {"AXONS": 65536, "NEURONS": 2}),
+        ("lif_core", {"REF_BITS": 17}),
+        ("crossbar_core", {"NEURONS": 300}),
+        ("crossbar_core", {"AXONS": 300}),
+        ("crossbar_core", {"DRAW_STEP": 3}),
+    ],
 )
-def test_a_build_that_cannot_be_is_refused_by_name(parameters):
-    assert "lif_core_parameters_out_of_range" in verilator_warnings(SOURCE, "lif_core", parameters)
-    assert slang_findings(SOURCE, "lif_core", parameters)[0] > 0
+def test_a_build_that_cannot_be_is_refused_by_name(top, parameters):
+    assert f"{top}_parameters_out_of_range" in verilator_warnings(SOURCE, top, parameters)
+    assert slang_findings(SOURCE, top, parameters)[0] > 0
 
 
 @pytest.fixture

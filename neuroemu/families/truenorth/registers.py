@@ -91,7 +91,18 @@ REGISTERS = (
 REGIONS = (
     Region(0, word("register", BitField("", "pad:32", "see the registers")), "register"),
     Region(1, word("row", BitField("bits", "uint:32", "the next of all rows, without padding")), "any"),
-    Region(2, word("axon_type", BitField("types", "uint:32", "of the next 16 axons, two bits each")), "any"),
+    Region(
+        2,
+        word(
+            "axon_type",
+            BitField(
+                "types",
+                "uint:32",
+                "of the next 16 axons, two bits each; the words come in turn, take or give all of them",
+            ),
+        ),
+        "any",
+    ),
 )
 BUS = BusMap("crossbar_core", "TN", IDENTITY << 8 | VERSION, OFFSET_BITS, REGISTERS, REGIONS)
 REGISTER_NUMBER = {register.name: register.number for register in REGISTERS}
