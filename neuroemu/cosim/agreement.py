@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroemu.cosim.build import Note
-from neuroemu.cosim.compare import Difference, first_difference
+from neuroemu.cosim.compare import LEFT, Difference, first_difference, first_left_range
 from neuroemu.cosim.core import SPIKED, Build, Record, RtlCores, Stalls
 from neuroemu.cosim.program import load, prepared
 from neuroemu.cosim.reference import Reference
@@ -37,7 +37,10 @@ _AROUND = 1
 
 @dataclass(frozen=True)
 class Place:
-    """A difference in the user's terms: sample and chip tick within it, core number, population and neuron where there is one."""
+    """A difference in the user's terms: sample and chip tick within it, core number, population and neuron where there is one.
+
+    ``since``: sample and tick from which on a register counted that is read behind some ticks only.
+    """
 
     sample: int
     tick: int
@@ -46,6 +49,7 @@ class Place:
     population: str | None
     index: int | None
     what: Difference
+    since: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
@@ -56,6 +60,7 @@ class Place:
             "neuron": self.neuron,
             "population": self.population,
             "index": self.index,
+            "since": None if self.since is None else {"sample": self.since[0], "tick": self.since[1]},
             "quantities": list(self.what.quantities),
             "model": self.what.model,
             "rtl": self.what.rtl,
@@ -296,15 +301,23 @@ class _Course:
         expected, chunk = self.reference.advance(self.presented.stimulus, first, last)
         record = self._record(cores, first, last)
         difference = first_difference(expected, record, self.reference.first_neuron.tolist())
+        if difference is not None and difference.quantities == (LEFT,):
+            difference = self._left_range(record, first, last)
         self._count(record, record.ticks if difference is None else min(difference.tick, record.ticks))
         if difference is not None:
-            return replace(difference, tick=first + difference.tick)
+            since = None if difference.since is None else first + difference.since
+            return replace(difference, tick=first + difference.tick, since=since)
         row, neuron = np.nonzero(record.flags & SPIKED)
         rtl = (row + first).astype(np.int32), (neuron + self.reference.inputs).astype(np.int32)
         self._spikes.append(((chunk.spike_tick, chunk.spike_source), rtl))
         self._model_states.append(chunk.probes[self.reference.booted.membrane][:, self._columns])
         self._rtl_states.append(record.v[:, self._columns])
         return None
+
+    def _left_range(self, record: Record, first: int, last: int) -> Difference | None:
+        """Where ranges were left at other times, which the model's sums over the batch do not tell: tick by tick."""
+        again = self.reference.left_range_again(self.presented.stimulus, first, last)
+        return first_left_range(again, record, self.reference.first_neuron.tolist())
 
     def _count(self, record: Record, ticks: int) -> None:
         """Add the first ticks of a batch."""
@@ -313,7 +326,7 @@ class _Course:
         packets = np.diff(record.packet_start[: ticks * cores + 1]).reshape(-1, cores)
         counted = (
             np.add.reduceat(spikes, self.reference.first_neuron[:-1]),
-            *(part[:ticks].sum(axis=0) for part in (packets, record.cycles, record.stalls)),
+            *(part[:ticks].sum(axis=0) for part in (packets, record.counted, record.waited)),
         )
         self._counts += np.array(counted, np.int64)
         self.clocks += record.clocks
@@ -350,6 +363,7 @@ class _Course:
     def place(self, difference: Difference) -> Place:
         """The difference by the names that a user knows."""
         sample, tick = divmod(difference.tick, self.presented.period)
+        since = None if difference.since is None else divmod(difference.since, self.presented.period)
         number = self.numbers[difference.core]
         population, index = None, None
         if difference.neuron is not None:
@@ -358,7 +372,7 @@ class _Course:
                 found = np.flatnonzero(neurons == engine_neuron)
                 if found.size:
                     population, index = name, int(found[0])
-        return Place(sample, tick, number, difference.neuron, population, index, difference)
+        return Place(sample, tick, number, difference.neuron, population, index, difference, since)
 
     def write_wave(self, difference: Difference, file: Path, progress: StartProgress | None) -> None:
         """Run everything up to the difference again on cores that can be watched, and write the ticks around it."""
@@ -386,6 +400,8 @@ def _print_difference(place: Place, wave: str | None, console: Any) -> None:
         where += f", neuron {place.neuron}"
     if place.population is not None:
         where += f" ({place.population}[{place.index}])"
+    if place.since is not None:
+        where += f", counted since sample {place.since[0]}, tick {place.since[1]}"
     what = place.what
     console.print(
         f"differ first in {', '.join(what.quantities)}: {where}", markup=False, highlight=False, soft_wrap=True

@@ -19,7 +19,7 @@ from neuroemu.errors import BadInput, Finding
 PREFIX = "Vcore"
 """Name of the class that Verilator writes, whatever the module is called."""
 
-_VERILATOR = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--prefix", PREFIX)
+_VERILATOR = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-assert", "--prefix", PREFIX)
 _CXX = ("-std=c++17", "-fPIC", "-O3", "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _TRACED_RUNTIME = (*_RUNTIME, "verilated_vcd_c.cpp")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from neuroemu.cosim.core import LEFT_RANGE, SPIKED, Record
 from neuroemu.cosim.reference import Expected
 
 STATES = ("u", "v", "refractory", "spiked")
-CYCLES = ("cycles by the register", "cycles at the pins")
+BY_REGISTER = ("cycles by the register", "stalls", "range register")
+"""Compared where the registers were read, with sums over the ticks since the reading before."""
+LEFT = "updates that left their range"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Difference:
         neuron: its number there; None where a whole core differs.
         quantities: what differs there.
         model, rtl: those quantities and all states of the neuron, as plain numbers.
+        since: first tick that is counted in a quantity that covers several, up to ``tick``; else None.
     """
 
     tick: int
@@ -34,6 +37,7 @@ class Difference:
     quantities: tuple[str, ...]
     model: dict[str, Any]
     rtl: dict[str, Any]
+    since: int | None = None
 
 
 def first_difference(expected: Expected, record: Record, first_neuron: Sequence[int]) -> Difference | None:
@@ -57,7 +61,7 @@ def first_difference(expected: Expected, record: Record, first_neuron: Sequence[
     rows = [wrong_state.any(axis=1), wrong_cell.any(axis=1), wrong_packets.any(axis=1)]
     wrong_row = np.flatnonzero(np.logical_or.reduce(rows))
     if not wrong_row.size:
-        return _left_behind(expected, record, ticks, cores)
+        return _left_behind(expected, record, first_neuron)
     tick = int(wrong_row[0])
     for core in range(cores):
         first, last = int(first_neuron[core]), int(first_neuron[core + 1])
@@ -76,22 +80,42 @@ def first_difference(expected: Expected, record: Record, first_neuron: Sequence[
                 names,
                 {name: int(cells[name][1][tick, core]) for name in names},
                 {name: int(cells[name][0][tick, core]) for name in names},
+                int(record.since[tick, core]) if set(names) <= set(BY_REGISTER) else None,
             )
     raise AssertionError("a row differs, but no core of it")
 
 
-def _left_behind(expected: Expected, record: Record, ticks: int, cores: int) -> Difference | None:
+def left_range_at_the_port(record: Record, first_neuron: Sequence[int]) -> NDArray[np.int64]:
+    """(ticks, cores) updates that left their range."""
+    left = (record.flags & LEFT_RANGE) != 0
+    return np.add.reduceat(left, np.asarray(first_neuron[:-1]), axis=1, dtype=np.int64)
+
+
+def first_left_range(
+    again: Iterable[NDArray[np.int64]], record: Record, first_neuron: Sequence[int]
+) -> Difference | None:
+    """The first tick and core where the port does not show the model's counts, which ``again`` gives tick by tick, (cores,)."""
+    left = left_range_at_the_port(record, first_neuron)
+    for tick, (wanted, found) in enumerate(zip(again, left, strict=False)):
+        wrong = np.flatnonzero(found != wanted)
+        if wrong.size:
+            core = int(wrong[0])
+            return Difference(tick, core, None, (LEFT,), {LEFT: int(wanted[core])}, {LEFT: int(found[core])})
+    return None
+
+
+def _left_behind(expected: Expected, record: Record, first_neuron: Sequence[int]) -> Difference | None:
     """A broken protocol, or ranges left at other times than in the model, which counts them per batch."""
     if record.fault is not None:
         fault = record.fault
         return Difference(fault.tick, fault.core, None, ("protocol",), {"protocol": "kept"}, {"protocol": fault.what})
-    wrong = np.flatnonzero(record.left_range.sum(axis=0) != expected.left_range)
+    left = left_range_at_the_port(record, first_neuron).sum(axis=0)
+    wrong = np.flatnonzero(left != expected.left_range)
     if not wrong.size:
         return None
     core = int(wrong[0])
-    told = (int(expected.left_range[core]), int(record.left_range[:, core].sum()))
-    name = "updates that left their range"
-    return Difference(max(ticks - 1, 0), core, None, (name,), {name: told[0]}, {name: told[1]})
+    told = {LEFT: int(expected.left_range[core])}, {LEFT: int(left[core])}
+    return Difference(max(record.ticks - 1, 0), core, None, (LEFT,), *told, since=0)
 
 
 def _states(record: Record) -> dict[str, NDArray[Any]]:
@@ -107,15 +131,15 @@ def _cells(
     expected: Expected, record: Record, first_neuron: Sequence[int]
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     """Quantities of a core and tick, (Verilog, wanted)."""
-    left = np.add.reduceat((record.flags & LEFT_RANGE) != 0, np.asarray(first_neuron[:-1]), axis=1, dtype=np.int64)
+    left = left_range_at_the_port(record, first_neuron)
     sizes = np.broadcast_to(np.diff(first_neuron), record.updates.shape)
     wanted = expected.cycles[: record.ticks]
     return {
         "updates": (record.updates, sizes),
-        CYCLES[0]: (record.cycles, wanted),
-        CYCLES[1]: (record.counted, wanted),
-        "stalls": (record.stalls, record.waited),
-        "range register": (record.left_range, left),
+        "cycles at the pins": (record.counted, wanted),
+        BY_REGISTER[0]: (record.cycles, record.since_read(wanted)),
+        BY_REGISTER[1]: (record.stalls, record.since_read(record.waited)),
+        BY_REGISTER[2]: (record.left_range, record.since_read(left)),
     }
 
 

@@ -31,6 +31,10 @@ FAULTS = (
     "changes a packet that waits",
 )
 SPIKED, LEFT_RANGE = 1, 2
+COUNTERS = ("cycles", "stalls", "left_range")
+"""Registers that only count."""
+READS = 0.25
+"""Share of ticks behind which they are read, unless a run says otherwise."""
 _STUCK = ("look at the controller's states", "run the tests in rtl/")
 
 
@@ -97,10 +101,10 @@ class _Batch(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("ticks", "first_tick", "reset_period")),
         *((name, ctypes.c_void_p) for name in ("event_start", "event_axon")),
-        *((name, ctypes.c_uint32) for name in ("input_stall", "output_stall")),
+        *((name, ctypes.c_uint32) for name in ("input_stall", "output_stall", "read_share")),
         ("seed", ctypes.c_uint64),
         *((name, ctypes.c_void_p) for name in ("u", "v", "refractory", "flags", "updates")),
-        *((name, ctypes.c_void_p) for name in ("cycles", "stalls", "left_range", "counted", "waited")),
+        *((name, ctypes.c_void_p) for name in ("read", "cycles", "stalls", "left_range", "counted", "waited")),
         *((name, ctypes.c_int64) for name in ("packet_room", "packets")),
         *((name, ctypes.c_void_p) for name in ("packet_core", "packet_axon", "packet_start")),
         *((name, ctypes.c_int64) for name in ("clocks", "fault_tick")),
@@ -145,10 +149,12 @@ class Record:
         u, v, refractory: int32 (ticks, neurons of all cores), written back in each tick.
         flags: uint8, the same shape: SPIKED and LEFT_RANGE.
         updates: int32 (ticks, cores) neurons updated.
-        cycles: int64 (ticks, cores) the CYCLES register, tick by tick.
-        counted: the same, counted at the pins: clocks without those that waited for an event or a packet's receiver.
-        stalls, waited: clocks in which a packet waited, by the register and at the pins.
-        left_range: int64 (ticks, cores) by the register.
+        counted: int64 (ticks, cores) cycles of each tick, counted at the pins: clocks without those that waited for an event or a
+            packet's receiver.
+        waited: the same of clocks in which a packet waited.
+        read: bool (ticks, cores) whether the core's registers were read behind the tick.
+        since: int64 (ticks, cores) the first tick that such a reading covers.
+        cycles, stalls, left_range: int64 (ticks, cores) what these registers counted from tick ``since`` on; 0 where not read.
         packet_start: int64 (ticks * cores + 1,); ``packet_core``, ``packet_axon`` are what left.
         clocks: of all cores together, with loading registers and reading counters.
     """
@@ -159,16 +165,23 @@ class Record:
     refractory: Int32
     flags: NDArray[np.uint8]
     updates: Int32
-    cycles: Int64
     counted: Int64
-    stalls: Int64
     waited: Int64
+    read: NDArray[np.bool_]
+    since: Int64
+    cycles: Int64
+    stalls: Int64
     left_range: Int64
     packet_start: Int64
     packet_core: Int32
     packet_axon: Int32
     clocks: int
     fault: Fault | None
+
+    def since_read(self, count: NDArray[Any]) -> Int64:
+        """What counts of ticks (ticks, cores) add up to from tick ``since`` on; 0 where no register was read."""
+        until = np.concatenate([np.zeros((1, count.shape[1]), np.int64), np.cumsum(count, axis=0, dtype=np.int64)])
+        return np.where(self.read, until[1:] - np.take_along_axis(until, self.since, axis=0), 0)
 
 
 class NoAnswer(NeuroemuError):
@@ -186,6 +199,7 @@ class RtlCores:
         trace: whether they can write waveforms.
         folder: Verilog sources instead of those of the package.
         note: told before something is built.
+        noise: seed of what memories and registers hold before they are written or cleared.
 
     Raises:
         BadInput: NE7201 to NE7204 when the library cannot be built.
@@ -199,17 +213,18 @@ class RtlCores:
         trace: bool = False,
         folder: Path | None = None,
         note: Note | None = None,
+        noise: int = 0,
     ):
         self.build, self.sizes, self.numbers = build, tuple(sizes), tuple(numbers)
         self._library = ctypes.CDLL(str(library_of(build, trace, folder, note)))
         self._library.lif_new.restype = ctypes.c_void_p
         for name in ("lif_write", "lif_read", "lif_run"):
             getattr(self._library, name).restype = ctypes.c_int64
-        self._cores = [ctypes.c_void_p(self._library.lif_new()) for _ in self.sizes]
+        seeds = [1 + (noise + position) % (1 << 30) for position in range(len(self.sizes))]
+        self._cores = [ctypes.c_void_p(self._library.lif_new(ctypes.c_int32(seed))) for seed in seeds]
         self._first_neuron = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int32)
         self._position = np.full(1 << build.core_bits, -1, np.int32)
         self._position[list(self.numbers)] = np.arange(len(self.numbers))
-        self._before = np.zeros((3, len(self.sizes)), np.uint32)
         self.reset()
 
     def __enter__(self) -> Self:
@@ -257,12 +272,15 @@ class RtlCores:
         reset_period: int = 1 << 62,
         stalls: Stalls | None = None,
         packet_room: int = 0,
+        reads: float = READS,
     ) -> Record:
         """Run one tick per group of events; state is cleared before every tick whose number is a multiple of ``reset_period``.
 
         Args:
             first_tick: number of the first one.
             packet_room: packets of all cores together that are recorded; more are a fault.
+            reads: share of ticks, of 1, behind which a core's registers are read; behind the last one they always are. Behind the
+                others the next marker follows the last event directly. Which ones follows from the seed of the stalls.
         """
         stalls = stalls or Stalls()
         cores = len(self.sizes)
@@ -270,7 +288,8 @@ class RtlCores:
         state: dict[str, Any] = {name: np.zeros((ticks, self.neurons), np.int32) for name in ("u", "v", "refractory")}
         state["flags"] = np.zeros((ticks, self.neurons), np.uint8)
         cells: dict[str, NDArray[Any]] = {"updates": np.zeros((ticks, cores), np.int32)}
-        cells |= {name: np.zeros((ticks, cores), np.uint32) for name in ("cycles", "stalls", "left_range")}
+        cells |= {"read": np.zeros((ticks, cores), np.bool_)}
+        cells |= {name: np.zeros((ticks, cores), np.uint32) for name in COUNTERS}
         cells |= {name: np.zeros((ticks, cores), np.int64) for name in ("counted", "waited")}
         sent = {
             "packet_core": np.zeros(packet_room, np.int32),
@@ -287,10 +306,12 @@ class RtlCores:
             reset_period=reset_period,
             input_stall=int(stalls.events * 0xFFFFFFFF),
             output_stall=int(stalls.packets * 0xFFFFFFFF),
+            read_share=int(reads * 0xFFFFFFFF),
             seed=stalls.seed,
             packet_room=packet_room,
             **{name: array.ctypes.data for name, array in (state | cells | sent | given).items()},
         )
+        before = self._counters()
         done = self._library.lif_run(
             (ctypes.c_void_p * cores)(*self._cores),
             ctypes.c_int32(cores),
@@ -300,8 +321,10 @@ class RtlCores:
             ctypes.byref(batch),
         )
         cleared = (np.arange(first_tick, first_tick + ticks) % reset_period == 0)[:, None]
-        told = (cells["cycles"], cells["stalls"], cells["left_range"])
-        cycles, stalled, left = (self._by_tick(counter, number, cleared, done) for number, counter in enumerate(told))
+        read = cells["read"][:done]
+        cleared = np.repeat(cleared, cores, axis=1)[:done]
+        since = _since(read, cleared)
+        own: dict[str, Any] = {name: _own(cells[name][:done], before[name], read, since, cleared) for name in COUNTERS}
         packets = int(batch.packets)
         fault = None
         if batch.fault:
@@ -310,11 +333,11 @@ class RtlCores:
             ticks=done,
             **{name: array[:done] for name, array in state.items()},
             updates=cells["updates"][:done],
-            cycles=cycles,
             counted=cells["counted"][:done],
-            stalls=stalled,
             waited=cells["waited"][:done],
-            left_range=left,
+            read=read,
+            since=since,
+            **own,
             packet_start=sent["packet_start"][: done * cores + 1].astype(np.int64),
             packet_core=sent["packet_core"][:packets].astype(np.int32),
             packet_axon=sent["packet_axon"][:packets].astype(np.int32),
@@ -330,13 +353,11 @@ class RtlCores:
         """End the file."""
         self._library.lif_end_trace(self._cores[position])
 
-    def _by_tick(self, counter: Any, number: int, cleared: NDArray[np.bool_], done: int) -> Int64:
-        """What a counter that is only cleared with the core counted in each tick; 32 bits, wrapping."""
-        before = np.concatenate([self._before[number][None], counter[:-1]]) if counter.shape[0] else counter
-        own = counter - np.where(cleared, 0, before).astype(np.uint32)
-        if done:
-            self._before[number] = counter[done - 1]
-        return np.asarray(own[:done], np.int64)
+    def _counters(self) -> dict[str, Word]:
+        """Counter -> what it says now, uint32 (cores,)."""
+        address = np.concatenate([self.build.register(name) for name in COUNTERS])
+        words = np.array([self.read(position, address) for position in range(len(self.sizes))], np.uint32)
+        return dict(zip(COUNTERS, words.reshape(-1, len(COUNTERS)).T, strict=True))
 
     def _transfer(self, call: Any, position: int, addresses: Word, words: Word) -> None:
         done = call(
@@ -350,6 +371,23 @@ class RtlCores:
             raise NoAnswer(Finding("NE7222", message, f"core {self.numbers[position]}", _STUCK))
 
 
+def _since(read: NDArray[np.bool_], cleared: NDArray[np.bool_]) -> Int64:
+    """(ticks, cores) the tick of a batch with which the counters' latest interval began: behind a reading, or with a clear."""
+    begins = np.concatenate([np.zeros((1, read.shape[1]), np.bool_), read])[: read.shape[0]] | cleared
+    return np.maximum.accumulate(np.where(begins, np.arange(read.shape[0])[:, None], 0), axis=0)
+
+
+def _own(counter: Word, before: Word, read: NDArray[np.bool_], since: Int64, cleared: NDArray[np.bool_]) -> Int64:
+    """What a counter of 32 bits, which wraps and a clear sets to 0, counted in the interval of each reading; 0 without one."""
+    earlier = np.concatenate([before[None], counter])
+    base = np.where(
+        np.take_along_axis(cleared, since, axis=0),
+        0,
+        np.take_along_axis(earlier, since, axis=0),
+    )
+    return np.where(read, counter - base.astype(np.uint32), 0).astype(np.int64)
+
+
 def library_of(build: Build, trace: bool = False, folder: Path | None = None, note: Note | None = None) -> Path:
     """The library of a build, built if it is not in the cache.
 
@@ -361,7 +399,7 @@ def library_of(build: Build, trace: bool = False, folder: Path | None = None, no
         "V_BITS": build.v_bits,
         "OFFSET_BITS": build.offset_bits,
         "REGISTER_REGION": REGION_NUMBER["register"],
-        **{f"REGISTER_{name.upper()}": REGISTER_NUMBER[name] for name in ("control", "cycles", "stalls", "left_range")},
+        **{f"REGISTER_{name.upper()}": REGISTER_NUMBER[name] for name in ("control", *COUNTERS)},
     }
     assert REGION_BITS + build.offset_bits <= 32
     return library(TOP, build.parameters, HARNESS, defines, trace=trace, folder=folder, note=note)

@@ -49,11 +49,13 @@ struct Core {
     std::unique_ptr<VerilatedVcdC> trace;
 #endif
 
-    Core() {
+    explicit Core(int32_t noise) {
 #ifdef TRACE
         context.traceEverOn(true);
 #endif
-        context.randReset(0);
+        // Every memory and register starts with a noise of its own, the same in every run: what is not written or cleared is seen.
+        context.randReset(2);
+        context.randSeed(noise);
         top.reset(new Vcore(&context, "core"));
 #ifdef TRACE
         trace.reset(new VerilatedVcdC);
@@ -148,12 +150,13 @@ struct Batch {
     int64_t ticks, first_tick, reset_period;
     const int64_t* event_start;   // (ticks * cores + 1) host events of every tick and core in ...
     const int32_t* event_axon;
-    uint32_t input_stall, output_stall;  // shares of 2**32
+    uint32_t input_stall, output_stall, read_share;  // shares of 2**32
     uint64_t seed;
     int32_t *u, *v, *refractory;  // (ticks, neurons of all cores)
     uint8_t* flags;               // 1 spiked, 2 left its range
     int32_t* updates;             // (ticks, cores)
-    uint32_t *cycles, *stalls, *left_range;  // registers behind every tick
+    uint8_t* read;                // (ticks, cores): 1 where the registers were read behind the tick
+    uint32_t *cycles, *stalls, *left_range;  // what they said there
     int64_t *counted, *waited;    // cycles of the tick and stalls, counted here at the pins
     int64_t packet_room, packets;
     int32_t *packet_core, *packet_axon;
@@ -246,7 +249,8 @@ struct Run {
         return true;
     }
 
-    // Events that count for the next tick.
+    // Events that count for the next tick. Counters are read behind some ticks only, so that markers follow events directly and a
+    // sweep begins while the pipeline still moves.
     bool deliver(int64_t row, int32_t number, const std::vector<int32_t>& axons) {
         Core& core = *cores[number];
         Vcore& top = *core.top;
@@ -274,6 +278,8 @@ struct Run {
         }
         const int64_t cell = row * count + number;
         batch.counted[cell] += counted;
+        if (row + 1 != batch.ticks && !shift.below(batch.read_share)) return true;
+        batch.read[cell] = 1;
         return core.reads(REGISTER_CYCLES, batch.cycles[cell]) && core.reads(REGISTER_STALLS, batch.stalls[cell])
                 && core.reads(REGISTER_LEFT_RANGE, batch.left_range[cell])
             ? true
@@ -306,7 +312,7 @@ struct Run {
 
 extern "C" {
 
-Core* lif_new() { return new Core; }
+Core* lif_new(int32_t noise) { return new Core(noise); }
 
 void lif_delete(Core* core) {
     core->top->final();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,7 @@ class Reference:
         )
         self._position = np.zeros(max((core.core for core in image.cores), default=0) + 1, np.int64)
         self._position[[core.core for core in image.cores]] = np.arange(self.cores)
+        self._before = self.booted.engine.snapshot()
 
     @property
     def most_packets(self) -> int:
@@ -85,19 +87,33 @@ class Reference:
 
     def advance(self, stimulus: Stimulus, first_tick: int, last_tick: int) -> tuple[Expected, Chunk]:
         """Run ticks ``first_tick..last_tick-1``, told and as one chunk of the engine."""
-        chunks = []
+        self._before = self.booted.engine.snapshot()
         every = np.arange(self.neurons, dtype=np.int64)
+        chunks = list(self._chunks(stimulus, first_tick, last_tick, every))
+        for chunk in chunks:
+            self.meter.observe(chunk)
+            self.booted.meter.observe(chunk)
+        whole = _joined(chunks)
+        return self._expected(whole), whole
+
+    def left_range_again(self, stimulus: Stimulus, first_tick: int, last_tick: int) -> Iterator[Int64]:
+        """Updates that left their range, int64 (cores,), of one tick after the other.
+
+        Runs the engine once more over the ticks that ``advance`` has just run; ``first_tick`` is the first of them.
+        """
+        self.booted.engine.restore(self._before)
+        for tick in range(first_tick, last_tick):
+            (chunk,) = self._chunks(stimulus, tick, tick + 1, np.zeros(0, np.int64))
+            yield chunk.range_events["left_range"]
+
+    def _chunks(self, stimulus: Stimulus, first_tick: int, last_tick: int, probe: Int64) -> Iterator[Chunk]:
         tick = first_tick
         while tick < last_tick:
             bounds = np.searchsorted(stimulus.tick, np.arange(tick, last_tick + 1)).astype(np.int64)
             source = stimulus.source[bounds[0] : bounds[-1]]
-            chunk = self.booted.engine.advance(tick, last_tick, self.reset_period, bounds - bounds[0], source, every)
-            self.meter.observe(chunk)
-            self.booted.meter.observe(chunk)
-            chunks.append(chunk)
+            chunk = self.booted.engine.advance(tick, last_tick, self.reset_period, bounds - bounds[0], source, probe)
+            yield chunk
             tick = chunk.last_tick
-        whole = _joined(chunks)
-        return self._expected(whole), whole
 
     def _expected(self, chunk: Chunk) -> Expected:
         ticks = chunk.last_tick - chunk.first_tick

@@ -25,16 +25,33 @@ BUGS = {
     ),
     "weights are subtracted": ("lif_core.v", ": accumulated + widened)", ": accumulated - widened)"),
     "a bias starts a tick late": ("lif_core.v", "tick >= bias_start", "tick > bias_start"),
+    "the last weights of an event update neurons when a marker follows directly": (
+        "lif_core.v",
+        "token_m <= token_r && in_walk;",
+        "token_m <= token_r;",
+    ),
     "stalls count as cycles": ("lif_core.v", "(state == SWEEP && !stalled)", "(state == SWEEP)"),
     "the tick does not count": ("lif_core.v", "if (finish && tick !=", "if (1'b0 && finish && tick !="),
 }
 """What is wrong -> (file, right, wrong): found by comparing states, packets and cycles."""
+OF_THREE_STAGES = frozenset({"the last weights of an event update neurons when a marker follows directly"})
+"""Those of them that a core with one stage cannot have."""
 
 _OTHERS = {
     "a threshold always gets its lowest bit on the bus": (
         "lif_core.v",
         ".write_data(wide_wdata[V_BITS:0])",
         ".write_data({wide_wdata[V_BITS:1], 1'b1})",
+    ),
+    "a clear keeps potentials": (
+        "lif_core.v",
+        "write_back || zero || (set_state && region == `LIF_REGION_POTENTIAL)",
+        "write_back || (set_state && region == `LIF_REGION_POTENTIAL)",
+    ),
+    "some spikes are said to leave the range": (
+        "lif_datapath.v",
+        "assign left_range = kept_u_outside",
+        "assign left_range = (spiked && v[3:0] == 4'd3) || kept_u_outside",
     ),
     "the marker never comes back": ("lif_core.v", "packet_last <= last_s;", "packet_last <= 1'b0;"),
     "a clear never ends": ("lif_core.v", "CLEAR: if (last_w)", "CLEAR: if (1'b0 && last_w)"),
@@ -54,7 +71,7 @@ _OTHERS = {
         "assign out_valid = packet_valid || state == EVENT;",
     ),
 }
-"""Found before anything runs, or as a broken protocol."""
+"""Found before anything runs, as a broken protocol, or in what counters say."""
 
 
 def with_bug(name: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neuroemu.cosim import agreement
 from rtl.tests.planted import with_bug
 from tests.acceptance.command_line import EXAMPLES, neuroemu
 
@@ -64,6 +65,33 @@ def test_a_bug_is_shown_with_tick_neuron_states_and_waveform(program: Path, tmp_
     assert place["model"]["v"] == 2366
     wave = (tmp_path / "out" / told["waveform"]).read_text(encoding="utf-8")
     assert "upd_spiked" in wave.partition("$enddefinitions")[0]
+
+
+@pytest.mark.parametrize("cells", [1 << 20, 500])
+def test_a_range_left_at_another_tick_is_told_with_that_tick(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
+    """The model counts over a batch: where it differs it runs again tick by tick, however long the batch was."""
+    monkeypatch.setattr(agreement, "_CELLS", cells)
+    sources = with_bug("some spikes are said to leave the range", tmp_path)
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "20", "--rtl", sources, "--json")
+    place = answer.document["difference"]
+    assert place["quantities"] == ["updates that left their range"]
+    assert (place["sample"], place["tick"], place["core"]) == (0, 10, 0)
+    assert place["since"] is None
+
+
+def test_a_register_that_is_wrong_is_told_with_the_ticks_that_it_counted(program: Path, tmp_path: Path) -> None:
+    sources = with_bug("stalls count as cycles", tmp_path)
+    words = ("--samples", "3", "--stalls", "0.5", "--seed", "6", "--rtl", sources)
+    answer = neuroemu("cosim", program, "-i", SAMPLES, *words, "--json")
+    place = answer.document["difference"]
+    assert place["quantities"] == ["cycles by the register"]
+    first, last = (part["sample"] * 22 + part["tick"] for part in (place["since"], place))
+    assert first < last
+    assert answer.document["ticks"] == last
+    said = neuroemu("cosim", program, "-i", SAMPLES, *words)
+    assert f"counted since sample {first // 22}, tick {first % 22}" in said.out
 
 
 def test_an_agreement_takes_an_older_waveform_away(program: Path, tmp_path: Path) -> None:

@@ -73,13 +73,33 @@ def test_a_broken_protocol_is_a_fault_with_its_tick(tmp_path: Path, bug: str, wh
         assert busy(cores) == (0, 0, what)
 
 
+def test_what_nobody_wrote_is_noise_and_the_same_noise_in_every_run() -> None:
+    def word(noise: int) -> list[int]:
+        with RtlCores(SMALL, [4, 4], [0, 1], noise=noise) as cores:
+            return [int(cores.read(core, SMALL.address("weight", [5]))[0]) for core in (0, 1)]
+
+    words = [word(noise) for noise in range(4)]
+    assert words == [word(noise) for noise in range(4)]
+    assert len({word for pair in words for word in pair}) > 3
+
+
+def test_a_clear_that_forgets_the_potentials_is_seen_without_a_tick_before(tmp_path: Path) -> None:
+    with (
+        RtlCores(SMALL, [4], [0]) as cores,
+        RtlCores(SMALL, [4], [0], folder=with_bug("a clear keeps potentials", tmp_path)) as wrong,
+    ):
+        address = SMALL.address("potential", np.arange(4))
+        assert not cores.read(0, address).any()
+        assert wrong.read(0, address).any()
+
+
 def test_more_packets_than_there_is_room_for_are_a_fault() -> None:
     with RtlCores(SMALL, [4], [0]) as cores:
         assert busy(cores, packet_room=20) == (2, 2, "sends more packets than its neurons have routes")
 
 
 def test_a_batch_may_be_cut_anywhere() -> None:
-    """State, counters and stalls go on where the last call ended."""
+    """State, counters and stalls go on where the last call ended; registers count what the pins show however they are read."""
     events = Events(np.arange(13), np.arange(12, dtype=np.int32) % 2)
     with RtlCores(SMALL, [4], [0]) as cores:
         busy(cores)
@@ -89,6 +109,27 @@ def test_a_batch_may_be_cut_anywhere() -> None:
             cores.run(Events(np.arange(last - first + 1), events.axon[first:last]), 5 + first, 6, STALLED, 200)
             for first, last in ((0, 1), (1, 8), (8, 12))
         ]
-    for name in ("u", "v", "refractory", "flags", "cycles", "counted", "stalls", "waited", "packet_axon"):
+    for name in ("u", "v", "refractory", "flags", "counted", "waited", "packet_axon"):
         assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name)), name
-    assert whole.stalls.sum() > 0
+    for part in (whole, *parts):
+        assert part.read[-1].all()
+        assert np.array_equal(part.cycles, part.since_read(part.counted))
+        assert np.array_equal(part.stalls, part.since_read(part.waited))
+    assert whole.waited.sum() > 0
+
+
+def test_counters_are_read_behind_a_share_of_the_ticks() -> None:
+    """A clear begins an interval as a reading does; a reading behind every tick covers that tick alone."""
+    events = Events(np.arange(41), np.arange(40, dtype=np.int32) % 2)
+    with RtlCores(SMALL, [4], [0]) as cores:
+        busy(cores)
+        some, every = (cores.run(events, 0, 16, STALLED, 400, reads) for reads in (0.25, 1.0))
+    assert every.read.all()
+    assert np.array_equal(every.since[:, 0], np.arange(40))
+    assert np.array_equal(every.cycles, every.counted)
+    assert 3 < np.count_nonzero(some.read) < 20
+    for tick in np.flatnonzero(some.read):
+        last = max([tick // 16 * 16, *(np.flatnonzero(some.read[:tick, 0]) + 1).tolist()])
+        assert some.since[tick, 0] == last
+        assert some.cycles[tick, 0] == some.counted[last : tick + 1].sum()
+    assert np.array_equal(some.counted, every.counted)

@@ -33,8 +33,26 @@ def sides() -> tuple[Expected, Record]:
     zeros = np.zeros((TICKS, 2), np.int64)
     sizes = np.tile(np.diff(FIRST_NEURON), (TICKS, 1)).astype(np.int32)
     expected = Expected(u, v, refractory, spiked, cycles, left.sum(axis=0), start, *packet)
+    each = np.tile(np.arange(TICKS)[:, None], (1, 2))
     record = Record(
-        TICKS, u, v, refractory, flags, sizes, cycles, cycles, zeros, zeros, left, start, *packet, clocks=99, fault=None
+        ticks=TICKS,
+        u=u,
+        v=v,
+        refractory=refractory,
+        flags=flags,
+        updates=sizes,
+        counted=cycles,
+        waited=zeros,
+        read=np.ones((TICKS, 2), np.bool_),
+        since=each,
+        cycles=cycles,
+        stalls=zeros,
+        left_range=left,
+        packet_start=start,
+        packet_core=packet[0],
+        packet_axon=packet[1],
+        clocks=99,
+        fault=None,
     )
     return expected, record
 
