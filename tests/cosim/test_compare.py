@@ -136,7 +136,20 @@ def test_a_broken_protocol_is_told_when_everything_before_agrees() -> None:
     record = sides()[1]
     cut = {
         name: getattr(record, name)[:2]
-        for name in ("u", "v", "refractory", "flags", "updates", "cycles", "counted", "stalls", "waited", "left_range")
+        for name in (
+            "u",
+            "v",
+            "refractory",
+            "flags",
+            "updates",
+            "cycles",
+            "counted",
+            "read",
+            "since",
+            "stalls",
+            "waited",
+            "left_range",
+        )
     }
     nothing = np.zeros(0, np.int32)
     stuck = replace(
