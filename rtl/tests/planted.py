@@ -30,6 +30,11 @@ BUGS = {
         "token_m <= token_r && in_walk;",
         "token_m <= token_r;",
     ),
+    "the first packet of the last neuron goes where another one went": (
+        "lif_core.v",
+        "(state == SWEEP && advance) ? first_route",
+        "(state == SWEEP && advance && !last_w) ? first_route",
+    ),
     "stalls count as cycles": ("lif_core.v", "(state == SWEEP && !stalled)", "(state == SWEEP)"),
     "the tick does not count": ("lif_core.v", "if (finish && tick !=", "if (1'b0 && finish && tick !="),
 }

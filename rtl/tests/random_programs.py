@@ -186,14 +186,22 @@ def _profile(dice: Dice, build: Build, reach: int) -> dict[str, int]:
 def _routes(
     dice: Dice, build: Build, position: int, sizes: list[int], axons: list[int], numbers: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Zero to three routes per neuron into the smallest core, a few into the others; as many as the build holds at most."""
-    counts = dice.choice([0, 1, 2, 3], sizes[position], p=[0.6, 0.25, 0.1, 0.05])
-    if sizes[position] > 8 and len(sizes) == 1:
-        counts[8:] = 0
+    """Routes of any neurons, the last one of every other core among them: some have one, a few have many.
+
+    Most go into the smallest core; there are as many as the build holds at most.
+    """
+    order = dice.permutation(sizes[position])
+    if dice.random() < 0.5:
+        order = np.concatenate([[sizes[position] - 1], order[order != sizes[position] - 1]])
     room = min(build.routes, 40 if len(sizes) > 1 else 8)
-    counts[np.cumsum(counts) > room] = 0
+    wanted = dice.choice([0, 1, 2, 3, 9], sizes[position], p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    wanted[0] = dice.integers(1, 4)
+    wanted[np.cumsum(wanted) > room] = 0
+    counts = np.zeros(sizes[position], np.int64)
+    counts[order] = wanted
     target = np.full(int(counts.sum()), len(sizes) - 1)
-    target[:3] = dice.integers(0, len(sizes), target[:3].shape[0])
+    anywhere = dice.permutation(target.shape[0])[:3]
+    target[anywhere] = dice.integers(0, len(sizes), anywhere.shape[0])
     axon = dice.integers(0, np.array(axons)[target]) if target.size else target
     start = np.concatenate([[0], np.cumsum(counts)])
     return start.astype(np.int64), numbers[target].astype(np.int64), axon.astype(np.int64)

@@ -104,6 +104,15 @@ def test_a_bug_is_found_by_a_few_random_programs(bug: str, tmp_path: Path) -> No
     assert any(difference is not None for difference in differences)
 
 
+def test_routes_leave_from_all_neurons_and_some_have_many() -> None:
+    cores = [core for name in BUILDS for seed in range(8) for core in random_case(seed, BUILDS[name], 1000).image.cores]
+    counts = [np.diff(core.route_start) for core in cores if core.size > 8]
+    assert sum(count[-1] > 0 for count in counts) > len(counts) // 3
+    assert any(count.max() > 8 for count in counts)
+    places = np.concatenate([np.flatnonzero(count) / count.shape[0] for count in counts])
+    assert np.all(np.histogram(places, 4, (0, 1))[0] > len(places) // 8)
+
+
 def test_there_are_fifty_configurations_on_builds_of_every_feature() -> None:
     assert len(BUILDS) * CASES_OF_A_BUILD >= 50
     for feature in ("factor", "shift", "constant", "current", "wrap"):
