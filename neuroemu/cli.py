@@ -283,7 +283,7 @@ def cosim(
             "--stalls", min=0, max=0.95, metavar="P", help="Share of clocks in which events and packets wait."
         ),
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the stalls.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=(1 << 64) - 1, help="Seed of the stalls.")] = 0,
     sources: Annotated[
         Path | None, typer.Option("--rtl", metavar="FOLDER", help="Verilog sources instead of the package's.")
     ] = None,

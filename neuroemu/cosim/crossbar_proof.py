@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bitwuzla import Bitwuzla, Kind, Option, Options, Parser, Result, Term, TermManager
-
 from neuroemu.arith import select
 from neuroemu.cosim.bitvectors import Number, Truth, number, signed, unsigned
 from neuroemu.cosim.proof import Counterexample, model_values, smt_of
+from neuroemu.cosim.solver import Bitwuzla, Kind, Option, Options, Parser, Result, Term, TermManager
 from neuroemu.cosim.tools import sources
 from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.image import MOST_MASK_BITS, SIZE

@@ -14,9 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bitwuzla import Bitwuzla, Kind, Option, Options, Parser, Result, TermManager
-
 from neuroemu.cosim.bitvectors import Number, Truth, number, signed, unsigned
+from neuroemu.cosim.solver import Bitwuzla, Kind, Option, Options, Parser, Result, TermManager
 from neuroemu.cosim.tools import command, sources
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.lifcore import dynamics

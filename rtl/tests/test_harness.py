@@ -73,6 +73,30 @@ def test_a_broken_protocol_is_a_fault_with_its_tick(tmp_path: Path, bug: str, wh
         assert busy(cores) == (0, 0, what)
 
 
+def test_sizes_and_numbers_that_the_build_lacks_are_refused_at_once() -> None:
+    with pytest.raises(BadInput) as refused:
+        RtlCores(SMALL, [5, 0, 4, 4], [0, 4, 1, 1])
+    places = [(finding.code, finding.where) for finding in refused.value.findings]
+    assert places == [("NE7218", place) for place in ("sizes[0]", "sizes[1]", "numbers[1]", "numbers[3]")]
+    with pytest.raises(BadInput, match="NE7218 1 sizes and 2 core numbers"):
+        RtlCores(SMALL, [4], [0, 1])
+
+
+@pytest.mark.parametrize("axon", [-1, 2, 300])
+def test_events_of_axons_that_the_build_lacks_are_refused(axon: int) -> None:
+    with RtlCores(SMALL, [4], [0]) as cores:
+        with pytest.raises(BadInput, match=rf"events.axon\[1\]: NE7218 axon {axon}; the build has 0 to 1"):
+            cores.run(Events(np.array([0, 2]), np.array([1, axon], np.int32)))
+        assert cores.run(Events(np.array([0, 1]), np.array([1], np.int32)), packet_room=8).fault is None
+
+
+def test_stalls_are_shares_and_their_seed_has_64_bits() -> None:
+    with pytest.raises(BadInput) as refused:
+        Stalls(-0.1, 1.5, 1 << 64)
+    assert [finding.where for finding in refused.value.findings] == ["stalls.events", "stalls.packets", "stalls.seed"]
+    assert Stalls(0, 1, (1 << 64) - 1).seed == (1 << 64) - 1
+
+
 def test_what_nobody_wrote_is_noise_and_the_same_noise_in_every_run() -> None:
     def word(noise: int) -> list[int]:
         with RtlCores(SMALL, [4, 4], [0, 1], noise=noise) as cores:

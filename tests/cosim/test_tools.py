@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,38 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(BadInput, match=r"NE7202 no C\+\+ compiler found \(looked for no-such-compiler\)"):
         tools.compiler()
+
+
+@pytest.mark.parametrize(("given", "arguments"), [("{0}", ()), ("{0} -O1 '-DA=b c'", ("-O1", "-DA=b c"))])
+def test_the_compiler_of_a_variable_may_have_arguments(
+    monkeypatch: pytest.MonkeyPatch, given: str, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CXX", given.format(sys.executable))
+    assert tools.compiler() == (sys.executable, *arguments)
+
+
+def test_a_variable_with_an_open_quote_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "g++ 'open")
+    with pytest.raises(BadInput, match="NE7202"):
+        tools.compiler()
+
+
+def test_a_folder_without_the_core_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"empty: NE7206 holds no lif_core\.v"):
+        (tmp_path / "empty").mkdir()
+        tools.own_sources(tmp_path / "empty", "lif_core")
+    with pytest.raises(BadInput, match=r"nowhere: NE7206 is no folder"):
+        tools.own_sources(tmp_path / "nowhere", "lif_core")
+    assert tools.own_sources(tools.sources(), "lif_core") == tools.sources()
+
+
+@pytest.mark.parametrize("module", ["proof", "crossbar_proof", "bitvectors"])
+def test_a_missing_solver_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, "bitwuzla", None)
+    for name in ("solver", "bitvectors", "proof", "crossbar_proof"):
+        monkeypatch.delitem(sys.modules, f"neuroemu.cosim.{name}", raising=False)
+    with pytest.raises(BadInput, match=r"NE7201 the Python package bitwuzla[^$]*neuroemu\[rtl\]"):
+        import_module(f"neuroemu.cosim.{module}")
 
 
 def test_sources_that_are_nowhere_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
