@@ -1,6 +1,6 @@
 """Run a recurrent network on every core of a TrueNorth chip: speed, memory, counted rates and power beside published figures.
 
-    python tools/truenorth_full_chip.py [--rate 20] [--synapses 128] [--ticks 200] [--threads 2] [--chip truenorth] [--published]
+    python tools/truenorth_full_chip.py [--rate 20] [--synapses 128] [--ticks N] [--threads 2] [--chip truenorth] [--published]
 
 ``--published`` runs the networks of all published operating points instead and prints the table of docs/chips/truenorth.md.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from neuroemu.families.truenorth.boot import boot
 from neuroemu.families.truenorth.costs import cost_report
 from neuroemu.families.truenorth.image import pack
-from neuroemu.families.truenorth.published import POINTS, WARM_UP, Outcome, outcomes, run
+from neuroemu.families.truenorth.published import POINTS, PUBLISHED_TICKS, WARM_UP, Outcome, outcomes, run
 from neuroemu.families.truenorth.recurrent import recurrent_image
 from neuroemu.spec import load_chip
 
@@ -76,16 +76,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--synapses", type=int, default=128)
-    parser.add_argument("--ticks", type=int, default=200)
+    parser.add_argument("--ticks", type=int, help=f"200; {PUBLISHED_TICKS} with --published, as in the documentation")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--chip", default="truenorth")
     parser.add_argument("--published", action="store_true")
     given = parser.parse_args()
     chip = load_chip(given.chip)
     print(
-        table(chip, outcomes(chip, given.ticks))
+        table(chip, outcomes(chip, given.ticks or PUBLISHED_TICKS))
         if given.published
-        else measure(chip, given.rate, given.synapses, given.ticks, given.threads)
+        else measure(chip, given.rate, given.synapses, given.ticks or 200, given.threads)
     )
 
 

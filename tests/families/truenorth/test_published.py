@@ -15,7 +15,6 @@ pytestmark = pytest.mark.compiled
 
 CHIP: Any = load_chip("truenorth")
 REPOSITORY = Path(__file__).resolve().parents[3]
-TICKS = 50
 SWEEP = ("sweep_12hz", "sweep_20hz", "sweep_96hz")
 
 
@@ -23,8 +22,7 @@ SWEEP = ("sweep_12hz", "sweep_20hz", "sweep_96hz")
 def found() -> dict[tuple[str, float, float | None], Outcome]:
     """(workload, rate, supply) -> outcome; all points on all cores, one after the other."""
     return {
-        (outcome.point.workload, outcome.point.rate_hz, outcome.point.supply_v): outcome
-        for outcome in outcomes(CHIP, TICKS)
+        (outcome.point.workload, outcome.point.rate_hz, outcome.point.supply_v): outcome for outcome in outcomes(CHIP)
     }
 
 
