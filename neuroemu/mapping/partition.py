@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from neuroemu.errors import BadInput, DoesNotFit, Finding
 
 if TYPE_CHECKING:
-    from neuroemu.mapping._kernels import Caps, Parts, Pins
+    from neuroemu.mapping._pins import Caps, Pins
+    from neuroemu.mapping._tally import Parts
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -72,20 +73,20 @@ class Hypergraph:
     @cached_property
     def pins(self) -> Pins:
         """The hypergraph in both directions with parallel synapses merged, as the compiled loops read it."""
-        from neuroemu.mapping import _kernels
+        from neuroemu.mapping import _pins
 
         column_start, none = np.zeros(self.neurons + 1, np.int64), np.zeros(0, np.int32)
-        _kernels.merge_columns(self.row_start, self.target, column_start, none, none)
+        _pins.merge_columns(self.row_start, self.target, column_start, none, none)
         source, multiplicity = np.empty((2, int(column_start[-1])), np.int32)
         if len(source):
-            _kernels.merge_columns(self.row_start, self.target, column_start, source, multiplicity)
+            _pins.merge_columns(self.row_start, self.target, column_start, source, multiplicity)
         row_start = np.zeros(self.sources + 1, np.int64)
         target, row_multiplicity = np.empty((2, len(source)), np.int32)
-        _kernels.turn_columns(column_start, source, multiplicity, row_start, target, row_multiplicity)
+        _pins.turn_columns(column_start, source, multiplicity, row_start, target, row_multiplicity)
         emitting = np.flatnonzero(self.home >= 0)
         own = emitting[np.argsort(self.home[emitting], kind="stable")]
         counts = np.bincount(self.home[emitting], minlength=self.neurons)
-        return _kernels.Pins(
+        return _pins.Pins(
             row_start,
             target,
             row_multiplicity,
@@ -178,7 +179,7 @@ class Limits:
         Raises:
             BadInput: NE4002 when the list cost does not rise from 0, lacks a format, or an extra has a wrong length.
         """
-        from neuroemu.mapping._kernels import Caps
+        from neuroemu.mapping._pins import Caps
 
         table = np.atleast_2d(np.asarray(self.list_cost, np.int64))
         if findings := tuple(_malformed_limits(self, table, hypergraph)):
@@ -254,14 +255,14 @@ class Use:
 
 def deliveries(hypergraph: Hypergraph, parts: Int32) -> tuple[Int64, Int64, Int64]:
     """Every (source, part, synapses) with at least one synapse, by source then part; three int64 arrays."""
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _pins
     from neuroemu.mapping.rows import grouped
 
     parts, count = np.asarray(parts, np.int32), _part_count(parts)
     arguments = (hypergraph.row_start, hypergraph.target, parts, count)
-    found = np.empty((3, _kernels.count_deliveries(*arguments, *np.empty((3, 0), np.int64))), np.int64)
+    found = np.empty((3, _pins.count_deliveries(*arguments, *np.empty((3, 0), np.int64))), np.int64)
     if found.shape[1]:
-        _kernels.count_deliveries(*arguments, *found)
+        _pins.count_deliveries(*arguments, *found)
     _, by_part = grouped(found[1], count)
     _, by_source = grouped(found[0][by_part], hypergraph.sources)
     source, part, synapses = found[:, by_part[by_source]]
@@ -372,13 +373,13 @@ def _least_memory(cost: Int64, list_format: Int32, lengths: Int64) -> int:
 
 def oversized_neurons(hypergraph: Hypergraph, limits: Limits) -> tuple[Finding, ...]:
     """Neurons that no core holds even alone (NE4011), one finding per resource with the worst neuron."""
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _pins
 
     pins, caps, limit = hypergraph.pins, limits.caps(hypergraph), limits.limit
     alone = np.zeros((hypergraph.neurons, len(limits.resources)), np.int64)
     alone[:, 0] = 1
     alone[:, 1] = np.diff(pins.column_start)
-    alone[:, 2] = _kernels.lists_alone(pins, caps.cost)
+    alone[:, 2] = _pins.lists_alone(pins, caps.cost)
     alone[:, 4:] = caps.use
     findings = []
     for column, name in enumerate(limits.resources):
@@ -421,11 +422,11 @@ def sequential(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int32:
     Raises:
         DoesNotFit: NE4011 when a neuron fits no core, NE4012 when its output entries fit no core.
     """
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _growth
 
     _refuse_oversized(hypergraph, limits)
     order = np.arange(hypergraph.neurons, dtype=np.int64)
-    parts = _kernels.fill_sequentially(hypergraph.pins, limits.caps(hypergraph), order)
+    parts = _growth.fill_sequentially(hypergraph.pins, limits.caps(hypergraph), order)
     return settle_outputs(hypergraph, limits, _numbered(parts))
 
 
@@ -446,18 +447,18 @@ def overlap_growth(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int
 
 def _grown(hypergraph: Hypergraph, limits: Limits, reads: int) -> Int32 | None:
     """Parts by overlap growth; None when that would read more than ``reads`` targets."""
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _growth
 
     _refuse_oversized(hypergraph, limits)
     if hypergraph.neurons == 0:
         return np.zeros(0, np.int32)
     while_growing = replace(limits, outputs=None)
     pins, caps = hypergraph.pins, while_growing.caps(hypergraph)
-    grown = _kernels.grow_by_overlap(pins, caps, pins.target.copy(), BUCKETS, reads)
+    grown = _growth.grow_by_overlap(pins, caps, pins.target.copy(), BUCKETS, reads)
     if not len(grown):
         return None
     if np.any(grown < 0):
-        grown = _kernels.seat_sourceless(pins, caps, grown)
+        grown = _growth.seat_sourceless(pins, caps, grown)
     parts = dissolve_parts(hypergraph, while_growing, _numbered(grown))
     return settle_outputs(hypergraph, limits, parts)
 
@@ -476,7 +477,7 @@ def best_of_both(hypergraph: Hypergraph, limits: Limits, seed: int = 0) -> Int32
 
 def dissolve_parts(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Int32:
     """Fewer parts: empties those with the fewest pins by seating their neurons legally in others; part numbers close up."""
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _refinement
 
     fewest = lower_bound(hypergraph, limits).parts
     if _part_count(parts) <= fewest:
@@ -487,7 +488,7 @@ def dissolve_parts(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> Int3
     np.add.at(pins_of_part, parts, np.diff(pins.column_start))
     order = np.argsort(pins_of_part, kind="stable")
     work = _reads(hypergraph, REFINE_EFFORT)
-    _kernels.dissolve(pins, caps, tally, order, fewest, DISSOLVE_FAILURES, work)
+    _refinement.dissolve(pins, caps, tally, order, fewest, DISSOLVE_FAILURES, work)
     return _numbered(tally.part)
 
 
@@ -501,7 +502,7 @@ def refine(hypergraph: Hypergraph, limits: Limits, parts: Int32, seed: int = 0, 
     Raises:
         DoesNotFit: NE4010 when ``parts`` breaks a limit.
     """
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _refinement
 
     if findings := check_parts(hypergraph, limits, parts):
         raise DoesNotFit(findings)
@@ -510,7 +511,7 @@ def refine(hypergraph: Hypergraph, limits: Limits, parts: Int32, seed: int = 0, 
     if _part_count(parts) < 2:
         return parts
     tally, messages = _tally(hypergraph, limits, parts)
-    _kernels.climb(pins, caps, tally, _reads(hypergraph, effort), SWAP_PARTNERS_TRIED, messages // 1000)
+    _refinement.climb(pins, caps, tally, _reads(hypergraph, effort), SWAP_PARTNERS_TRIED, messages // 1000)
     return dissolve_parts(hypergraph, limits, _numbered(tally.part))
 
 
@@ -581,7 +582,7 @@ def _reads(hypergraph: Hypergraph, effort: int) -> int:
 
 def _tally(hypergraph: Hypergraph, limits: Limits, parts: Int32) -> tuple[Parts, int]:
     """The exact counts that moves update, and the messages."""
-    from neuroemu.mapping._kernels import Parts, Slots
+    from neuroemu.mapping._tally import Parts, Slots
 
     source, part, synapses = delivered = deliveries(hypergraph, parts)
     use = _count_use(hypergraph, limits, parts, delivered)

@@ -65,21 +65,21 @@ def hilbert_swap(traffic: sp.csr_array, topology: Mesh, seed: int = 0) -> Int32:
 
     A swap costs O(degree); there are about 4000 for every core, fewer on large dense core graphs.
     """
-    from neuroemu.mapping import _kernels
+    from neuroemu.mapping import _annealing
 
     start = hilbert(traffic, topology, seed)
     mutual = _mutual(traffic)
     if mutual.nnz == 0:
         return start
     available = _slots_for(traffic, topology)
-    best = _kernels.anneal_placement(
+    best = _annealing.anneal_placement(
         mutual.indptr.astype(np.int64),
         mutual.indices.astype(np.int64),
         mutual.data.astype(np.int64),
         topology.weighted_places,
         topology.tile_of_slot[available],
         np.searchsorted(available, start),
-        _kernels.ACCEPTANCE,
+        _annealing.ACCEPTANCE,
         seed,
         ANNEAL_LEVELS,
         max(4, min(SWAPS_PER_CORE, MOST_READS // (4 * ANNEAL_LEVELS * mutual.nnz))),
