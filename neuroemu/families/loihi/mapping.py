@@ -19,7 +19,7 @@ from neuroemu.families.loihi.image import (
     SynapseSection,
     check_core,
 )
-from neuroemu.families.loihi.lower import LoweredNetwork
+from neuroemu.families.loihi.lowered import LoweredNetwork
 from neuroemu.families.loihi.pieces import Piece, SynapseBlock, cut
 from neuroemu.image.symbols import Symbols
 from neuroemu.mapping.cores import Placement, by_source, first_neurons, place_pieces, routes_of, symbols_of

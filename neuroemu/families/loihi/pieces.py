@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, SynapseFormat, list_bits, list_bits_table
-from neuroemu.families.loihi.lower import LoweredNetwork, LoweredPopulation, LoweredProjection
+from neuroemu.families.loihi.lowered import LoweredNetwork, LoweredPopulation, LoweredProjection
 from neuroemu.mapping.cores import ListedPiece, routes_of
 from neuroemu.network.connectivity import Conv2d, Dense, Sparse
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,7 @@ from neuroemu.network.connectivity import Conv2d, Dense, Folded, Sparse, absolut
 
 FloatArray = NDArray[np.float64]
 
+WEIGHT_BITS = 8
 MIXED, EXCITATORY, INHIBITORY = 1, 2, 3
 
 
@@ -69,6 +71,24 @@ def by_sign(mantissas: Folded) -> tuple[tuple[int, Folded], ...]:
         part = sp.csr_array((weight.data[chosen], weight.indices[chosen], start), shape=weight.shape)
         parts.append((mode, Sparse(part, None if delay is None else delay[chosen])))
     return tuple(parts)
+
+
+def room_for_two_lists(structure: Folded, neurons: int, limits: Any) -> bool:
+    """True where excitatory and inhibitory lists of their own (one more weight bit, twice the axons) take at most half
+    of one core, so that precision costs no cores; ``limits`` are those of the chip file."""
+    if neurons > int(limits.compartments.value):
+        return False
+    if isinstance(structure, Conv2d):
+        axons = structure.in_shape[1] * structure.in_shape[2]
+        taps = structure.weight.shape[2] * structure.weight.shape[3]
+        synapses = structure.weight.size * taps
+        lists = structure.in_shape[0] * taps * 4
+    else:
+        axons = lists = structure.n_in
+        synapses = structure.synapse_count
+    index_and_weight = WEIGHT_BITS + 10
+    bits = synapses * index_and_weight + 2 * lists * 2 * int(limits.synapse_word_bits.value)
+    return 2 * 2 * axons <= int(limits.input_axons.value) and 2 * bits <= int(limits.synapse_memory.bits)
 
 
 def all_even(synapses: Iterable[tuple[Folded, int]]) -> bool:

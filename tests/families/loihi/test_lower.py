@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroemu.errors import DoesNotFit, Finding
-from neuroemu.families.loihi.lower import (
-    LoweredNetwork,
-    lower,
-)
+from neuroemu.families.loihi.lower import lower
+from neuroemu.families.loihi.lowered import LoweredNetwork
 from neuroemu.families.loihi.weights import EXCITATORY, INHIBITORY, MIXED
 from neuroemu.machine import Run
 from neuroemu.network.builder import NetworkBuilder

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from neuroemu.errors import DoesNotFit
 from neuroemu.families.loihi.image import CoreImage
-from neuroemu.families.loihi.lower import LoweredNetwork, lower
+from neuroemu.families.loihi.lower import lower
+from neuroemu.families.loihi.lowered import LoweredNetwork
 from neuroemu.families.loihi.mapping import build_image, core_limits, map_network
 from neuroemu.families.loihi.packing import pack
 from neuroemu.image.container import Program

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from neuroemu.errors import DoesNotFit, Finding
 from neuroemu.families.loihi.image import CoreLimits, ProgramImage, check_core
-from neuroemu.families.loihi.lower import LoweredNetwork, lower
+from neuroemu.families.loihi.lower import lower
+from neuroemu.families.loihi.lowered import LoweredNetwork
 from neuroemu.families.loihi.mapping import build_image, core_limits, map_network
 from neuroemu.families.loihi.pieces import Piece, cut, dense_format, sparse_format
 from neuroemu.mapping.cores import routes_of
