@@ -32,7 +32,7 @@ HEAD = """\
 
 def stimulus(ticks: int, stages: int) -> dict[str, Any]:
     """Words of a full core of random weights, one route per neuron, and axons of the events of each tick, as plain data."""
-    from neuroemu.cosim.core import Build
+    from neuroemu.cosim.lif import Build
 
     build = Build(stages=stages)
     rng = np.random.default_rng(0)
@@ -59,7 +59,8 @@ def stimulus(ticks: int, stages: int) -> dict[str, Any]:
 
 def by_harness(given: dict[str, Any], ticks: int) -> tuple[float, int, list[int]]:
     """(processor seconds, clocks, axons of all packets) of the bulk harness."""
-    from neuroemu.cosim.core import Build, Events, RtlCores
+    from neuroemu.cosim.core import Events, RtlCores
+    from neuroemu.cosim.lif import Build
 
     build = Build(stages=given["stages"])
     axons = given["axons"][:ticks]
@@ -69,14 +70,14 @@ def by_harness(given: dict[str, Any], ticks: int) -> tuple[float, int, list[int]
         begin = time.process_time()
         record = cores.run(events, 1, packet_room=build.neurons * ticks)
         seconds = time.process_time() - begin
-    return seconds, record.clocks, record.packet_axon.tolist()
+    return seconds, record.clocks, record.packet[:, 1].tolist()
 
 
 def by_cocotb(given: dict[str, Any]) -> tuple[float, int, list[int]]:
     """The same of cocotb with Verilator."""
     from cocotb_tools.runner import get_runner
 
-    from neuroemu.cosim.core import TOP, Build
+    from neuroemu.cosim.lif import TOP, Build
     from neuroemu.cosim.tools import environment, sources
 
     os.environ["PATH"] = environment()["PATH"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +12,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroemu.cosim.build import Note
-from neuroemu.cosim.compare import LEFT, Difference, first_difference, first_left_range
-from neuroemu.cosim.core import SPIKED, Build, Record, RtlCores, Stalls
-from neuroemu.cosim.program import load, prepared
+from neuroemu.cosim.compare import Difference
+from neuroemu.cosim.core import CoreBuild, Stalls
+from neuroemu.cosim.course import CoreCount, Course, StartProgress
+from neuroemu.cosim.program import RtlProgram
 from neuroemu.cosim.reference import Reference
-from neuroemu.emulator.runner import Recording
+from neuroemu.emulator.protocol import SpikeTimes
 from neuroemu.errors import BadInput, Finding
-from neuroemu.families.lifcore.boot import costs
-from neuroemu.families.lifcore.image import FAMILY, ProgramImage, unpack
+from neuroemu.families import load_family
+from neuroemu.families.lifcore.image import FAMILY as LIFCORE
+from neuroemu.families.truenorth.image import FAMILY as TRUENORTH
 from neuroemu.image.container import Program
 from neuroemu.machine import Presented, Run, present
 from neuroemu.report.figures import percent
 
 Int64 = NDArray[np.int64]
-StartProgress = Callable[[str], Callable[[int, int], None]]
-
 SCHEMA = "neuroemu.cosim/1"
 WAVE_FILE = "difference.vcd"
-_CELLS = 1 << 20
-"""States of one kind that are compared at a time."""
-_AROUND = 1
-"""Ticks before the first difference, and after it, that a waveform shows."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +64,6 @@ class Place:
 
 
 @dataclass(frozen=True)
-class CoreCount:
-    """What a Verilog core did in all ticks that were compared."""
-
-    core: int
-    neurons: int
-    spikes: int
-    packets: int
-    cycles: int
-    stalls: int
-
-
-@dataclass(frozen=True)
 class Agreement:
     """The verdict of a co-simulation.
 
@@ -95,7 +79,7 @@ class Agreement:
 
     file: str
     chip: str
-    build: Build
+    build: CoreBuild
     stalls: Stalls
     samples: int
     ticks: int
@@ -127,7 +111,7 @@ class Agreement:
             "program": self.file,
             "chip": self.chip,
             "agrees": self.agrees,
-            "build": asdict(self.build),
+            "build": {"top": self.build.top, **_settings(self.build)},
             "stalls": asdict(self.stalls),
             "samples": self.samples,
             "ticks": self.ticks,
@@ -145,8 +129,9 @@ class Agreement:
         """The verdict for people."""
         from rich.table import Table
 
-        stages = f"{self.build.stages} stage{'s' if self.build.stages > 1 else ''}"
-        console.print(f"{self.file} on {self.chip}: Verilog cores of {stages} beside the Python model", markup=False)
+        stages = _settings(self.build).get("stages", 1)
+        cores = f"Verilog cores {self.build.top} of {stages} stage{'s' if stages > 1 else ''}"
+        console.print(f"{self.file} on {self.chip}: {cores} beside the Python model", markup=False, soft_wrap=True)
         table = Table()
         for heading in ("core", "neurons", "spikes", "packets", "cycles", "stalls"):
             table.add_column(heading, justify="right")
@@ -175,7 +160,7 @@ class Agreement:
 
 def cosimulate(
     program: Program,
-    inputs: ArrayLike | Mapping[str, ArrayLike],
+    inputs: ArrayLike | Mapping[str, ArrayLike] | SpikeTimes,
     *,
     file: str = "program",
     labels: NDArray[np.int64] | None = None,
@@ -199,38 +184,37 @@ def cosimulate(
 
     Raises:
         BadInput: NE7201 to NE7204 for tools, NE7206 for a folder without the core,
-            NE7217 for a program of another family, those of ``Machine.run`` for the inputs.
+            NE7217 for a program of another family, NE7219 for stages that its core does not have, those of ``Machine.run`` for
+            the inputs.
         DoesNotFit: NE7210 to NE7216 for what the Verilog core lacks.
         NoAnswer: NE7222 for Verilog that is stuck before the first tick.
     """
-    family = program.manifest.get("family")
-    if family != FAMILY:
-        fixes = ("deploy with --chip lifcore-rtl",)
-        raise BadInput(
-            Finding("NE7217", f"the program is for family {family!r}; the Verilog core is a {FAMILY}", file, fixes)
-        )
-    image, build = prepared(unpack(program), stages)
-    course = _Course(image, build, inputs, stalls or Stalls(), folder, note)
+    rtl = rtl_program(program, stages, file)
+    booted = load_family(rtl.family).boot(program)
+    presented = present(booted, inputs)
+    course = Course(
+        rtl, presented.stimulus, presented.samples * presented.period, presented.period, stalls, folder, note
+    )
     difference = course.run(progress)
-    place = None if difference is None else course.place(difference)
+    place = None if difference is None else _place(difference, rtl, course.reference, presented.period)
     if difference is not None and wave is not None:
         course.write_wave(difference, wave, progress)
-    model, rtl = (None, None) if difference is not None or course.memory else course.runs()
+    model, rtl_run = (None, None) if difference is not None or course.memory else _runs(rtl, course, presented)
     correct = None
-    if rtl is not None and labels is not None:
-        correct = int(np.count_nonzero(rtl.predictions() == labels))
+    if rtl_run is not None and labels is not None:
+        correct = int(np.count_nonzero(rtl_run.predictions() == labels))
     return Agreement(
         file=file,
-        chip=str(image.chip["name"]),
-        build=build,
+        chip=rtl.chip,
+        build=rtl.build,
         stalls=course.stalls,
-        samples=course.presented.samples,
+        samples=presented.samples,
         ticks=course.ticks,
         compared=course.compared(),
         clocks=course.clocks,
         cores=course.core_counts(),
         model=model,
-        rtl=rtl,
+        rtl=rtl_run,
         correct=correct,
         memory=course.memory,
         place=place,
@@ -238,159 +222,52 @@ def cosimulate(
     )
 
 
-class _Course:
-    """A co-simulation so far."""
+def rtl_program(program: Program, stages: int = 1, file: str = "program") -> RtlProgram:
+    """A program for the Verilog cores of its family; errors as :func:`cosimulate`."""
+    family = program.manifest.get("family")
+    if family == LIFCORE:
+        from neuroemu.cosim import lif_program
+        from neuroemu.families.lifcore.image import unpack as unpack_lif
 
-    def __init__(
-        self,
-        image: ProgramImage,
-        build: Build,
-        inputs: ArrayLike | Mapping[str, ArrayLike],
-        stalls: Stalls,
-        folder: Path | None,
-        note: Note | None,
-    ):
-        self.image, self.build, self.stalls, self.folder, self.note = image, build, stalls, folder, note
-        self.sizes, self.numbers = [core.size for core in image.cores], [core.core for core in image.cores]
-        reference = Reference(image, build.cycles, 1)
-        self.presented: Presented = present(reference.booted, inputs)
-        reference.reset_period = self.presented.period
-        self.reference = reference
-        self.memory: tuple[Finding, ...] = ()
-        self.ticks = self.clocks = 0
-        self._counts = np.zeros((4, len(self.sizes)), np.int64)
-        booted = reference.booted
-        self._probed = tuple(symbol.name for symbol in booted.symbols.populations if not symbol.spiking)
-        columns = [booted.neurons_of[name] for name in self._probed]
-        self._columns = np.concatenate([np.zeros(0, np.int64), *columns])
-        self._spikes: list[Any] = []
-        self._model_states: list[Any] = []
-        self._rtl_states: list[Any] = []
+        return lif_program.prepared(unpack_lif(program), stages)
+    if family == TRUENORTH:
+        from neuroemu.cosim import crossbar_program
+        from neuroemu.families.truenorth.image import unpack as unpack_crossbar
 
-    @property
-    def total(self) -> int:
-        """Ticks in all."""
-        return self.presented.samples * self.presented.period
+        return crossbar_program.prepared(unpack_crossbar(program), stages)
+    fixes = ("deploy with --chip lifcore-rtl or --chip truenorth",)
+    message = f"the program is for family {family!r}; there are Verilog cores for {LIFCORE} and {TRUENORTH}"
+    raise BadInput(Finding("NE7217", message, file, fixes))
 
-    def run(self, progress: StartProgress | None) -> Difference | None:
-        """Everything, batch by batch; a difference is told with its tick of the whole run."""
-        advance = None if progress is None else progress("ticks on both sides")
-        with RtlCores(self.build, self.sizes, self.numbers, folder=self.folder, note=self.note) as cores:
-            self.memory = load(self.image, cores)
-            if self.memory:
-                return None
-            while self.ticks < self.total:
-                last = min(self.total, self.ticks + self._batch())
-                difference = self._compare(cores, last)
-                if difference is not None:
-                    return difference
-                if advance is not None:
-                    advance(self.ticks, self.total)
-        return None
 
-    def _batch(self) -> int:
-        return max(1, _CELLS // max(self.reference.neurons, 1))
+def _settings(build: CoreBuild) -> dict[str, int]:
+    """Parameters of a build."""
+    return {name.lower(): value for name, value in build.parameters.items()}
 
-    def _record(self, cores: RtlCores, first: int, last: int) -> Record:
-        events = self.reference.events(self.presented.stimulus, first, last)
-        room = self.reference.most_packets * (last - first)
-        return cores.run(events, first, self.presented.period, self.stalls, room)
 
-    def _compare(self, cores: RtlCores, last: int) -> Difference | None:
-        """Both sides until ``last``; what agrees is counted, a difference is told with its tick of the whole run."""
-        first = self.ticks
-        expected, chunk = self.reference.advance(self.presented.stimulus, first, last)
-        record = self._record(cores, first, last)
-        difference = first_difference(expected, record, self.reference.first_neuron.tolist())
-        if difference is not None and difference.quantities == (LEFT,):
-            difference = self._left_range(record, first, last)
-        self._count(record, record.ticks if difference is None else min(difference.tick, record.ticks))
-        if difference is not None:
-            since = None if difference.since is None else first + difference.since
-            return replace(difference, tick=first + difference.tick, since=since)
-        row, neuron = np.nonzero(record.flags & SPIKED)
-        rtl = (row + first).astype(np.int32), (neuron + self.reference.inputs).astype(np.int32)
-        self._spikes.append(((chunk.spike_tick, chunk.spike_source), rtl))
-        self._model_states.append(chunk.probes[self.reference.booted.membrane][:, self._columns])
-        self._rtl_states.append(record.v[:, self._columns])
-        return None
+def _runs(rtl: RtlProgram, course: Course, presented: Presented) -> tuple[Run, Run]:
+    """The run as the model and as the Verilog cores computed it, for predictions."""
+    booted = course.reference.booted
+    told = load_family(rtl.family).costs(booted, presented.samples)
+    shape = presented.samples, presented.ticks, presented.period
+    sides = [
+        Run(booted, *shape, recording, told, course.probed, lambda *given: {}) for recording in course.recordings()
+    ]
+    return sides[0], sides[1]
 
-    def _left_range(self, record: Record, first: int, last: int) -> Difference | None:
-        """Where ranges were left at other times, which the model's sums over the batch do not tell: tick by tick."""
-        again = self.reference.left_range_again(self.presented.stimulus, first, last)
-        return first_left_range(again, record, self.reference.first_neuron.tolist())
 
-    def _count(self, record: Record, ticks: int) -> None:
-        """Add the first ticks of a batch."""
-        cores = len(self.sizes)
-        spikes = np.count_nonzero(record.flags[:ticks] & SPIKED, axis=0)
-        packets = np.diff(record.packet_start[: ticks * cores + 1]).reshape(-1, cores)
-        counted = (
-            np.add.reduceat(spikes, self.reference.first_neuron[:-1]),
-            *(part[:ticks].sum(axis=0) for part in (packets, record.counted, record.waited)),
-        )
-        self._counts += np.array(counted, np.int64)
-        self.clocks += record.clocks
-        self.ticks += ticks
-
-    def compared(self) -> dict[str, int]:
-        """Kind of value -> how many agree."""
-        cells = self.ticks * len(self.sizes)
-        return {
-            "spikes": int(self._counts[0].sum()),
-            "state words": 3 * self.ticks * self.reference.neurons,
-            "packets": int(self._counts[1].sum()),
-            "cycles of cores and ticks": cells,
-        }
-
-    def core_counts(self) -> tuple[CoreCount, ...]:
-        rows = zip(self.numbers, self.sizes, *self._counts.tolist(), strict=True)
-        return tuple(CoreCount(*row) for row in rows)
-
-    def runs(self) -> tuple[Run, Run]:
-        """The run as the model and as the Verilog cores computed it, for predictions."""
-        booted, shape = self.reference.booted, self.presented
-        told = costs(booted, shape.samples)
-        sides = []
-        for side, states in enumerate((self._model_states, self._rtl_states)):
-            tick, source = (np.concatenate([part[side][axis] for part in self._spikes]) for axis in (0, 1))
-            probes = {booted.membrane: np.concatenate(states)}
-            recording = Recording(self.total, False, tick, source, probes)
-            sides.append(
-                Run(booted, shape.samples, shape.ticks, shape.period, recording, told, self._probed, lambda *given: {})
-            )
-        return sides[0], sides[1]
-
-    def place(self, difference: Difference) -> Place:
-        """The difference by the names that a user knows."""
-        sample, tick = divmod(difference.tick, self.presented.period)
-        since = None if difference.since is None else divmod(difference.since, self.presented.period)
-        number = self.numbers[difference.core]
-        population, index = None, None
-        if difference.neuron is not None:
-            engine_neuron = int(self.reference.first_neuron[difference.core]) + difference.neuron
-            for name, neurons in self.reference.booted.neurons_of.items():
-                found = np.flatnonzero(neurons == engine_neuron)
-                if found.size:
-                    population, index = name, int(found[0])
-        return Place(sample, tick, number, difference.neuron, population, index, difference, since)
-
-    def write_wave(self, difference: Difference, file: Path, progress: StartProgress | None) -> None:
-        """Run everything up to the difference again on cores that can be watched, and write the ticks around it."""
-        first, last = max(difference.tick - _AROUND, 0), min(difference.tick + 1 + _AROUND, self.total)
-        advance = None if progress is None else progress("ticks to the waveform")
-        with RtlCores(self.build, self.sizes, self.numbers, trace=True, folder=self.folder, note=self.note) as cores:
-            load(self.image, cores)
-            tick = 0
-            while tick < first:
-                until = min(first, tick + self._batch())
-                self._record(cores, tick, until)
-                tick = until
-                if advance is not None:
-                    advance(tick, last)
-            cores.start_trace(difference.core, file)
-            self._record(cores, first, last)
-            cores.end_trace(difference.core)
+def _place(difference: Difference, rtl: RtlProgram, reference: Reference, period: int) -> Place:
+    """The difference by the names that a user knows."""
+    sample, tick = divmod(difference.tick, period)
+    since = None if difference.since is None else divmod(difference.since, period)
+    population, index = None, None
+    if difference.neuron is not None:
+        engine_neuron = reference.engine_neurons[reference.first_neuron[difference.core] + difference.neuron]
+        for name, neurons in reference.booted.neurons_of.items():
+            found = np.flatnonzero(neurons == engine_neuron)
+            if found.size:
+                population, index = name, int(found[0])
+    return Place(sample, tick, rtl.numbers[difference.core], difference.neuron, population, index, difference, since)
 
 
 def _print_difference(place: Place, wave: str | None, console: Any) -> None:

@@ -31,7 +31,7 @@ Note = Callable[[str], None]
 def library(
     top: str,
     parameters: Mapping[str, int],
-    harness: Path,
+    harness: Sequence[Path],
     defines: Mapping[str, int],
     *,
     trace: bool = False,
@@ -42,7 +42,7 @@ def library(
 
     Args:
         parameters: Verilog parameter -> value.
-        harness: a C++ file that includes ``Vcore.h``.
+        harness: C++ files that include ``Vcore.h``, one after the other.
         defines: macros of the harness; a build that traces has TRACE as well.
         trace: whether the library can write waveforms (VCD).
         folder: Verilog sources instead of those of the package.
@@ -55,7 +55,7 @@ def library(
     files = sorted([*verilog.glob("*.v"), *verilog.glob("*.vh")])
     settings = [top, sorted(parameters.items()), sorted(defines.items()), trace, _VERILATOR, _CXX, _versions()]
     digest = hashlib.sha256(repr(settings).encode())
-    for file in (*files, harness):
+    for file in (*files, *harness):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     kept = _cache() / f"{top}-{digest.hexdigest()[:20]}.so"
     if not kept.exists():
@@ -66,7 +66,12 @@ def library(
 
 
 def _build(
-    kept: Path, top: str, parameters: Mapping[str, int], verilog: Path, harness: Path, defines: Mapping[str, int]
+    kept: Path,
+    top: str,
+    parameters: Mapping[str, int],
+    verilog: Path,
+    harness: Sequence[Path],
+    defines: Mapping[str, int],
 ) -> None:
     runtime = _runtime("TRACE" in defines)
     root = verilator_root()
@@ -76,7 +81,7 @@ def _build(
         chosen = [f"-G{key}={value}" for key, value in sorted(parameters.items())]
         _call([root / "bin" / "verilator_bin", *_VERILATOR, *trace, "--top-module", top, *chosen, f"-I{verilog}",
                "--Mdir", work, verilog / f"{top}.v"])  # fmt: skip
-        parts = [*sorted(work.glob(f"{PREFIX}*.cpp")), harness]
+        parts = [*sorted(work.glob(f"{PREFIX}*.cpp")), *harness]
         whole = work / "whole.cpp"
         whole.write_text("".join(f'#include "{part}"\n' for part in parts), encoding="utf-8")
         macros = [f"-D{key}={value}" for key, value in sorted(defines.items())]

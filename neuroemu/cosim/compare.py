@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from neuroemu.cosim.core import LEFT_RANGE, SPIKED, Record
 from neuroemu.cosim.reference import Expected
 
-STATES = ("u", "v", "refractory", "spiked")
-BY_REGISTER = ("cycles by the register", "stalls", "range register")
-"""Compared where the registers were read, with sums over the ticks since the reading before."""
+_REGISTER = {"cycles": "cycles by the register", "stalls": "stalls", "left_range": "range register"}
+"""Counters that are also known from the pins, as differences call them; others by their own name."""
 LEFT = "updates that left their range"
+IN_MEMORY = "potential in memory"
+_AT_THE_PINS = ("updates", "cycles at the pins")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ def first_difference(expected: Expected, record: Record, first_neuron: Sequence[
         first_neuron: (cores + 1,) of each core.
     """
     ticks, cores = record.ticks, len(first_neuron) - 1
-    rtl = _states(record)
-    model = {name: getattr(expected, name)[:ticks] for name in STATES}
+    rtl = {**record.states, "spiked": (record.flags & SPIKED) != 0}
+    model = {name: array[:ticks] for name, array in {**expected.states, "spiked": expected.spiked}.items()}
     wrong_state = np.zeros((ticks, int(first_neuron[-1])), np.bool_)
-    for name in STATES:
+    for name in rtl:
         if not np.array_equal(rtl[name], model[name]):
             wrong_state |= rtl[name] != model[name]
     cells = _cells(expected, record, first_neuron)
@@ -80,7 +81,7 @@ def first_difference(expected: Expected, record: Record, first_neuron: Sequence[
                 names,
                 {name: int(cells[name][1][tick, core]) for name in names},
                 {name: int(cells[name][0][tick, core]) for name in names},
-                int(record.since[tick, core]) if set(names) <= set(BY_REGISTER) else None,
+                int(record.since[tick, core]) if set(names).isdisjoint(_AT_THE_PINS) else None,
             )
     raise AssertionError("a row differs, but no core of it")
 
@@ -104,6 +105,19 @@ def first_left_range(
     return None
 
 
+def in_memory(expected: Expected, kept: Sequence[NDArray[np.int32]], first_neuron: Sequence[int]) -> Difference | None:
+    """The first core and neuron whose potential in memory, one array per core, is not that of the last tick."""
+    last = expected.states["v"].shape[0] - 1
+    for core, found in enumerate(kept):
+        wanted = expected.states["v"][last, first_neuron[core] : first_neuron[core + 1]]
+        wrong = np.flatnonzero(found != wanted)
+        if wrong.size:
+            neuron = int(wrong[0])
+            told = {IN_MEMORY: int(wanted[neuron])}, {IN_MEMORY: int(found[neuron])}
+            return Difference(last, core, neuron, (IN_MEMORY,), *told)
+    return None
+
+
 def _left_behind(expected: Expected, record: Record, first_neuron: Sequence[int]) -> Difference | None:
     """A broken protocol, or ranges left at other times than in the model, which counts them per batch."""
     if record.fault is not None:
@@ -118,29 +132,19 @@ def _left_behind(expected: Expected, record: Record, first_neuron: Sequence[int]
     return Difference(max(record.ticks - 1, 0), core, None, (LEFT,), *told, since=0)
 
 
-def _states(record: Record) -> dict[str, NDArray[Any]]:
-    return {
-        "u": record.u,
-        "v": record.v,
-        "refractory": record.refractory,
-        "spiked": (record.flags & SPIKED) != 0,
-    }
-
-
 def _cells(
     expected: Expected, record: Record, first_neuron: Sequence[int]
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Quantities of a core and tick, (Verilog, wanted)."""
-    left = left_range_at_the_port(record, first_neuron)
+    """Quantities of a core and tick, (Verilog, wanted); registers where they were read, with sums over the ticks before."""
     sizes = np.broadcast_to(np.diff(first_neuron), record.updates.shape)
-    wanted = expected.cycles[: record.ticks]
-    return {
-        "updates": (record.updates, sizes),
-        "cycles at the pins": (record.counted, wanted),
-        BY_REGISTER[0]: (record.cycles, record.since_read(wanted)),
-        BY_REGISTER[1]: (record.stalls, record.since_read(record.waited)),
-        BY_REGISTER[2]: (record.left_range, record.since_read(left)),
+    counts = {name: count[: record.ticks] for name, count in expected.counts.items()}
+    counts |= {"stalls": record.waited, "left_range": left_range_at_the_port(record, first_neuron)}
+    registers = {
+        _REGISTER.get(name, name.replace("_", " ")): (found, record.since_read(counts[name]))
+        for name, found in record.counters.items()
     }
+    updates, cycles = _AT_THE_PINS
+    return {updates: (record.updates, sizes), cycles: (record.counted, counts["cycles"]), **registers}
 
 
 def _wrong_packets(expected: Expected, record: Record, ticks: int, cores: int) -> NDArray[np.bool_]:
@@ -148,24 +152,20 @@ def _wrong_packets(expected: Expected, record: Record, ticks: int, cores: int) -
     cells = ticks * cores
     start, wanted = record.packet_start[: cells + 1], expected.packet_start[: cells + 1]
     sent, due = int(start[-1]), int(wanted[-1])
-    if np.array_equal(start, wanted) and all(
-        np.array_equal(getattr(record, name)[:sent], getattr(expected, name)[:due])
-        for name in ("packet_core", "packet_axon")
-    ):
+    if np.array_equal(start, wanted) and np.array_equal(record.packet[:sent], expected.packet[:due]):
         return np.zeros((ticks, cores), np.bool_)
     wrong = [_packets(record, cell) != _packets(expected, cell) for cell in range(cells)]
     return np.array(wrong, np.bool_).reshape(ticks, cores)
 
 
 def _packets(side: Expected | Record, cell: int) -> list[list[int]]:
-    """[target core, axon] of every packet of a core and tick."""
-    part = slice(int(side.packet_start[cell]), int(side.packet_start[cell + 1]))
-    packets: list[list[int]] = np.stack([side.packet_core[part], side.packet_axon[part]], axis=1).tolist()
+    """Fields of every packet of a core and tick."""
+    packets: list[list[int]] = side.packet[int(side.packet_start[cell]) : int(side.packet_start[cell + 1])].tolist()
     return packets
 
 
 def _of_neuron(
     tick: int, core: int, neuron: int, first: int, rtl: dict[str, NDArray[Any]], model: dict[str, NDArray[Any]]
 ) -> Difference:
-    found, wanted = ({name: side[name][tick, first + neuron].item() for name in STATES} for side in (rtl, model))
-    return Difference(tick, core, neuron, tuple(name for name in STATES if found[name] != wanted[name]), wanted, found)
+    found, wanted = ({name: side[name][tick, first + neuron].item() for name in rtl} for side in (rtl, model))
+    return Difference(tick, core, neuron, tuple(name for name in rtl if found[name] != wanted[name]), wanted, found)

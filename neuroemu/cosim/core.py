@@ -1,99 +1,82 @@
-"""The Verilog LIF core as Python sees it: parameters of a build, and cores that run ticks in batches."""
+"""Verilog cores of any family as Python sees them: what a build tells about itself, and cores that run ticks in batches."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cosim.build import Note, library
 from neuroemu.errors import BadInput, Finding, NeuroemuError
-from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
-from neuroemu.families.lifcore.timing import Cycles
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Word = NDArray[np.uint32]
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-TOP = "lif_core"
 FAULTS = (
     "",
     "does not answer",
     "sends more packets than its neurons have routes",
     "sends a packet or updates a neuron outside a tick",
     "changes a packet that waits",
+    "updates neurons out of order",
+    "was stopped",
 )
 SPIKED, LEFT_RANGE = 1, 2
-COUNTERS = ("cycles", "stalls", "left_range")
-"""Registers that only count."""
 READS = 0.25
-"""Share of ticks behind which they are read, unless a run says otherwise."""
-_LARGER_BUILD = "use a number within it, or a larger build"
+"""Share of ticks behind which counters are read, unless a run says otherwise."""
+FOREVER = 1 << 62
+LARGER_BUILD = "use a number within it, or a larger build"
 _STUCK = ("look at the controller's states", "run the tests in rtl/")
 
 
-@dataclass(frozen=True)
-class Build:
-    """Parameters of ``lif_core``; the features are 0 or 1."""
+class CoreBuild(Protocol):
+    """A Verilog core with values for its parameters, and what the pins of all families do not have in common.
 
-    neurons: int = 256
-    axons: int = 256
-    weight_bits: int = 8
-    v_bits: int = 16
-    acc_bits: int = 16
-    shift_bits: int = 3
-    ref_bits: int = 4
-    start_bits: int = 8
-    routes: int = 512
-    core_bits: int = 2
-    target_bits: int = 8
-    factor: int = 0
-    shift: int = 1
-    constant: int = 0
-    current: int = 0
-    wrap: int = 0
-    stages: int = 1
+    Attributes:
+        pins: C++ that says what ports mean to harness.cpp.
+        states: what the update port shows beside spikes, in the order of the pins.
+        packet: fields of a packet, in that order.
+        counters: registers that only count; ``cycles``, ``stalls`` and ``left_range`` among them.
+        tick_register: takes the number of a sample's first tick; None where ticks count from the clear.
+        numbered: cores that packets can name.
+    """
 
     @property
-    def parameters(self) -> dict[str, int]:
-        """Verilog parameter -> value."""
-        return {field.name.upper(): getattr(self, field.name) for field in fields(self)}
-
+    def neurons(self) -> int: ...
     @property
-    def offset_bits(self) -> int:
-        """Width of an address within a region of the configuration bus."""
-        return max(_bits(self.neurons * self.axons), _bits(self.routes), 4)
-
+    def axons(self) -> int: ...
     @property
-    def leak_bits(self) -> int:
-        """Width of the leak's amount."""
-        shortest = 13 if self.factor else 5
-        return min(max(shortest, self.v_bits) if self.constant else shortest, 24)
-
+    def top(self) -> str: ...
     @property
-    def cycles(self) -> Cycles:
-        """The cycle contract of the build; packets between cores take none of the cores' cycles."""
-        return Cycles(spike_in=1, synapse=1, neuron=1, route=1, tick=3 + self.stages, hop=0)
-
-    def address(self, region: str, offset: Any) -> Word:
-        """Addresses of entries of a memory."""
-        return np.asarray((REGION_NUMBER[region] << self.offset_bits) | np.asarray(offset), np.uint32)
+    def pins(self) -> Path: ...
+    @property
+    def parameters(self) -> Mapping[str, int]: ...
+    @property
+    def defines(self) -> Mapping[str, int]: ...
+    @property
+    def states(self) -> tuple[str, ...]: ...
+    @property
+    def packet(self) -> tuple[str, ...]: ...
+    @property
+    def counters(self) -> tuple[str, ...]: ...
+    @property
+    def tick_register(self) -> str | None: ...
+    @property
+    def numbered(self) -> int: ...
 
     def register(self, name: str) -> Word:
-        """The address of a register."""
-        return self.address("register", [REGISTER_NUMBER[name]])
+        """The address of a register, uint32 (1,)."""
 
-
-def _bits(count: int) -> int:
-    """Bits that number ``count`` things, at least one."""
-    return max((count - 1).bit_length(), 1)
+    def unknown(self, events: Word) -> Iterable[Finding]:
+        """NE7218: events that the core has no place for."""
 
 
 class _Batch(ctypes.Structure):
@@ -101,14 +84,16 @@ class _Batch(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("ticks", "first_tick", "reset_period")),
-        *((name, ctypes.c_void_p) for name in ("event_start", "event_axon")),
+        *((name, ctypes.c_void_p) for name in ("before_start", "after_start", "before", "after")),
+        *((name, ctypes.c_void_p) for name in ("restart_start", "restart_address", "restart_word")),
+        *((name, ctypes.c_int64) for name in ("tick_address", "counters")),
+        ("counter_address", ctypes.c_void_p),
         *((name, ctypes.c_uint32) for name in ("input_stall", "output_stall", "read_share")),
         ("seed", ctypes.c_uint64),
-        *((name, ctypes.c_void_p) for name in ("u", "v", "refractory", "flags", "updates")),
-        *((name, ctypes.c_void_p) for name in ("read", "cycles", "stalls", "left_range", "counted", "waited")),
+        *((name, ctypes.c_void_p) for name in ("state", "flags", "updates", "read", "counter", "counted", "waited")),
         *((name, ctypes.c_int64) for name in ("packet_room", "packets")),
-        *((name, ctypes.c_void_p) for name in ("packet_core", "packet_axon", "packet_start")),
-        *((name, ctypes.c_int64) for name in ("clocks", "fault_tick")),
+        *((name, ctypes.c_void_p) for name in ("packet", "packet_start")),
+        *((name, ctypes.c_int64) for name in ("clocks", "most_clocks", "fault_tick")),
         *((name, ctypes.c_int32) for name in ("fault", "fault_core")),
     ]
 
@@ -138,13 +123,20 @@ class Stalls:
 
 @dataclass(frozen=True)
 class Events:
-    """Spikes from outside: ``axon[start[cell]:start[cell + 1]]`` go into core ``cell % cores`` behind tick ``cell // cores``.
+    """Spikes from outside: ``event[start[cell]:start[cell + 1]]`` go into core ``cell % cores`` behind tick ``cell // cores``.
 
-    ``start``: int64 (ticks * cores + 1,); ``axon``: int32.
+    ``start``: int64 (ticks * cores + 1,); ``event``: uint32 words as the build's pins take them; ``before``: others, which go in
+    in front of their tick's marker.
     """
 
     start: Int64
-    axon: Int32
+    event: Word
+    before: Events | None = None
+
+
+def no_events(ticks: int, cores: int) -> Events:
+    """Nothing from outside."""
+    return Events(np.zeros(ticks * cores + 1, np.int64), np.zeros(0, np.uint32))
 
 
 @dataclass(frozen=True)
@@ -161,7 +153,7 @@ class Record:
     """What cores did in ``ticks`` ticks; fewer than asked for after a fault.
 
     Attributes:
-        u, v, refractory: int32 (ticks, neurons of all cores), written back in each tick.
+        states: name -> int32 (ticks, neurons of all cores), written back in each tick.
         flags: uint8, the same shape: SPIKED and LEFT_RANGE.
         updates: int32 (ticks, cores) neurons updated.
         counted: int64 (ticks, cores) cycles of each tick, counted at the pins: clocks without those that waited for an event or a
@@ -169,27 +161,22 @@ class Record:
         waited: the same of clocks in which a packet waited.
         read: bool (ticks, cores) whether the core's registers were read behind the tick.
         since: int64 (ticks, cores) the first tick that such a reading covers.
-        cycles, stalls, left_range: int64 (ticks, cores) what these registers counted from tick ``since`` on; 0 where not read.
-        packet_start: int64 (ticks * cores + 1,); ``packet_core``, ``packet_axon`` are what left.
+        counters: name -> int64 (ticks, cores) what the register counted from tick ``since`` on; 0 where not read.
+        packet_start: int64 (ticks * cores + 1,); ``packet``: int32 (packets, fields) are what left.
         clocks: of all cores together, with loading registers and reading counters.
     """
 
     ticks: int
-    u: Int32
-    v: Int32
-    refractory: Int32
+    states: Mapping[str, Int32]
     flags: NDArray[np.uint8]
     updates: Int32
     counted: Int64
     waited: Int64
     read: NDArray[np.bool_]
     since: Int64
-    cycles: Int64
-    stalls: Int64
-    left_range: Int64
+    counters: Mapping[str, Int64]
     packet_start: Int64
-    packet_core: Int32
-    packet_axon: Int32
+    packet: Int32
     clocks: int
     fault: Fault | None
 
@@ -210,7 +197,8 @@ class RtlCores:
 
     Args:
         sizes: neurons in use of each.
-        numbers: their numbers on the chip, by which packets name them.
+        numbers: their numbers on the chip, by which packets find them.
+        columns: of the mesh, where packets name their target by its distance; 0: such packets leave for good.
         trace: whether they can write waveforms.
         folder: Verilog sources instead of those of the package.
         note: told before something is built.
@@ -222,26 +210,30 @@ class RtlCores:
 
     def __init__(
         self,
-        build: Build,
+        build: CoreBuild,
         sizes: Sequence[int],
         numbers: Sequence[int],
+        columns: int = 0,
         trace: bool = False,
         folder: Path | None = None,
         note: Note | None = None,
         noise: int = 0,
     ):
-        self.build, self.sizes, self.numbers = build, tuple(sizes), tuple(numbers)
+        self.build, self.sizes, self.numbers, self.columns = build, tuple(sizes), tuple(numbers), columns
         if findings := _beyond(build, self.sizes, self.numbers):
             raise BadInput(findings)
         self._library = ctypes.CDLL(str(library_of(build, trace, folder, note)))
-        self._library.lif_new.restype = ctypes.c_void_p
-        for name in ("lif_write", "lif_read", "lif_run"):
+        self._library.core_new.restype = ctypes.c_void_p
+        for name in ("core_write", "core_read", "core_run"):
             getattr(self._library, name).restype = ctypes.c_int64
         seeds = [1 + (noise + position) % (1 << 30) for position in range(len(self.sizes))]
-        self._cores = [ctypes.c_void_p(self._library.lif_new(ctypes.c_int32(seed))) for seed in seeds]
+        self._cores = [ctypes.c_void_p(self._library.core_new(ctypes.c_int32(seed))) for seed in seeds]
         self._first_neuron = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int32)
-        self._position = np.full(1 << build.core_bits, -1, np.int32)
-        self._position[list(self.numbers)] = np.arange(len(self.numbers))
+        self._number = np.array(self.numbers, np.int32)
+        self._position = np.full(int(self._number.max()) + 1, -1, np.int32)
+        self._position[self._number] = np.arange(len(self.numbers))
+        clear = build.register("control"), np.ones(1, np.uint32)
+        self._restart = [clear] * len(self.sizes)
         self.reset()
 
     def __enter__(self) -> Self:
@@ -255,7 +247,7 @@ class RtlCores:
     def close(self) -> None:
         """Give the cores back; they cannot be used afterwards."""
         for core in self._cores:
-            self._library.lif_delete(core)
+            self._library.core_delete(core)
         self._cores = []
 
     @property
@@ -266,120 +258,149 @@ class RtlCores:
     def reset(self) -> None:
         """The reset line; raises NoAnswer (NE7222) if a core does not come back."""
         for number, core in zip(self.numbers, self._cores, strict=True):
-            if not self._library.lif_reset(core):
+            if not self._library.core_reset(core):
                 raise NoAnswer(Finding("NE7222", "does not come out of its reset", f"core {number}", _STUCK))
 
     def write(self, position: int, address: Word, word: NDArray[Any]) -> None:
         """Words to addresses, one after the other; raises NoAnswer (NE7222) if the core does not take them."""
         addresses = np.ascontiguousarray(address, np.uint32)
         words = np.ascontiguousarray(np.asarray(word, np.int64) & 0xFFFFFFFF, np.uint32)
-        self._transfer(self._library.lif_write, position, addresses, words)
+        self._transfer(self._library.core_write, position, addresses, words)
 
     def read(self, position: int, address: Word) -> Word:
         """The words at some addresses, uint32."""
         addresses = np.ascontiguousarray(address, np.uint32)
         words = np.zeros(addresses.shape, np.uint32)
-        self._transfer(self._library.lif_read, position, addresses, words)
+        self._transfer(self._library.core_read, position, addresses, words)
         return words
+
+    def restart_with(self, position: int, addresses: Word, words: Word) -> None:
+        """Words that a core gets at the start of a sample, a clear among them; without this call it is the clear alone."""
+        self._restart[position] = np.asarray(addresses, np.uint32), np.asarray(words, np.uint32)
 
     def run(
         self,
         events: Events,
         first_tick: int = 0,
-        reset_period: int = 1 << 62,
+        reset_period: int = FOREVER,
         stalls: Stalls | None = None,
         packet_room: int = 0,
         reads: float = READS,
+        most_clocks: int = FOREVER,
     ) -> Record:
-        """Run one tick per group of events; state is cleared before every tick whose number is a multiple of ``reset_period``.
+        """Run one tick per group of events; cores restart before every tick whose number is a multiple of ``reset_period``.
 
         Args:
             first_tick: number of the first one.
             packet_room: packets of all cores together that are recorded; more are a fault.
             reads: share of ticks, of 1, behind which a core's registers are read; behind the last one they always are. Behind the
                 others the next marker follows the last event directly. Which ones follows from the seed of the stalls.
+            most_clocks: of one core, after which it is stopped in the middle of whatever it does; a fault.
 
         Raises:
-            BadInput: NE7218 for events of axons that the build lacks.
+            BadInput: NE7218 for events that the build has no place for.
         """
         stalls = stalls or Stalls()
-        cores = len(self.sizes)
-        if findings := _unknown_axons(self.build, events):
-            raise BadInput(findings)
+        build, cores = self.build, len(self.sizes)
         ticks = (events.start.shape[0] - 1) // cores
-        state: dict[str, Any] = {name: np.zeros((ticks, self.neurons), np.int32) for name in ("u", "v", "refractory")}
-        state["flags"] = np.zeros((ticks, self.neurons), np.uint8)
-        cells: dict[str, NDArray[Any]] = {"updates": np.zeros((ticks, cores), np.int32)}
-        cells |= {"read": np.zeros((ticks, cores), np.bool_)}
-        cells |= {name: np.zeros((ticks, cores), np.uint32) for name in COUNTERS}
-        cells |= {name: np.zeros((ticks, cores), np.int64) for name in ("counted", "waited")}
+        before = events.before or no_events(ticks, cores)
+        given = {"after": np.ascontiguousarray(events.event), "before": np.ascontiguousarray(before.event)}
+        if findings := [finding for words in given.values() for finding in build.unknown(words)]:
+            raise BadInput(findings)
+        given = {name: words.astype(np.uint32) for name, words in given.items()}
+        states = {name: np.zeros((ticks, self.neurons), np.int32) for name in build.states}
+        counters = {name: np.zeros((ticks, cores), np.uint32) for name in build.counters}
+        cells: dict[str, NDArray[Any]] = {
+            "flags": np.zeros((ticks, self.neurons), np.uint8),
+            "updates": np.zeros((ticks, cores), np.int32),
+            "read": np.zeros((ticks, cores), np.bool_),
+            "counted": np.zeros((ticks, cores), np.int64),
+            "waited": np.zeros((ticks, cores), np.int64),
+        }
         sent = {
-            "packet_core": np.zeros(packet_room, np.int32),
-            "packet_axon": np.zeros(packet_room, np.int32),
+            "packet": np.zeros((packet_room, len(build.packet)), np.int32),
             "packet_start": np.zeros(ticks * cores + 1, np.int64),
         }
-        given = {
-            "event_start": np.ascontiguousarray(events.start, np.int64),
-            "event_axon": np.ascontiguousarray(events.axon, np.int32),
+        address = self._counter_addresses
+        passed: dict[str, NDArray[Any]] = {
+            "after_start": np.ascontiguousarray(events.start, np.int64),
+            "before_start": np.ascontiguousarray(before.start, np.int64),
+            "restart_start": np.cumsum([0, *(part.size for part, _ in self._restart)], dtype=np.int64),
+            "restart_address": np.concatenate([part for part, _ in self._restart]),
+            "restart_word": np.concatenate([part for _, part in self._restart]),
+            "counter_address": address,
+            "state": _addresses(states),
+            "counter": _addresses(counters),
         }
+        tick_address = -1 if build.tick_register is None else int(build.register(build.tick_register)[0])
         batch = _Batch(
             ticks=ticks,
             first_tick=first_tick,
             reset_period=reset_period,
+            tick_address=tick_address,
+            counters=address.size,
             input_stall=int(stalls.events * 0xFFFFFFFF),
             output_stall=int(stalls.packets * 0xFFFFFFFF),
             read_share=int(reads * 0xFFFFFFFF),
             seed=stalls.seed,
             packet_room=packet_room,
-            **{name: array.ctypes.data for name, array in (state | cells | sent | given).items()},
+            most_clocks=most_clocks,
+            **{name: array.ctypes.data for name, array in (cells | sent | given | passed).items()},
         )
-        before = self._counters()
-        done = self._library.lif_run(
+        already = (
+            self._counters() if most_clocks == FOREVER else {name: np.zeros(cores, np.uint32) for name in counters}
+        )
+        done = self._library.core_run(
             (ctypes.c_void_p * cores)(*self._cores),
             ctypes.c_int32(cores),
-            ctypes.c_void_p(self._first_neuron.ctypes.data),
-            ctypes.c_void_p(self._position.ctypes.data),
-            ctypes.c_int32(self._position.shape[0]),
+            *(ctypes.c_void_p(part.ctypes.data) for part in (self._first_neuron, self._number, self._position)),
+            ctypes.c_int64(self._position.shape[0]),
+            ctypes.c_int64(self.columns),
             ctypes.byref(batch),
         )
         cleared = (np.arange(first_tick, first_tick + ticks) % reset_period == 0)[:, None]
         read = cells["read"][:done]
         cleared = np.repeat(cleared, cores, axis=1)[:done]
         since = _since(read, cleared)
-        own: dict[str, Any] = {name: _own(cells[name][:done], before[name], read, since, cleared) for name in COUNTERS}
-        packets = int(batch.packets)
         fault = None
         if batch.fault:
             fault = Fault(int(batch.fault_tick), int(batch.fault_core), FAULTS[batch.fault])
+        start = sent["packet_start"][: done * cores + 1].astype(np.int64)
         return Record(
             ticks=done,
-            **{name: array[:done] for name, array in state.items()},
+            states={name: array[:done] for name, array in states.items()},
+            flags=cells["flags"][:done],
             updates=cells["updates"][:done],
             counted=cells["counted"][:done],
             waited=cells["waited"][:done],
             read=read,
             since=since,
-            **own,
-            packet_start=sent["packet_start"][: done * cores + 1].astype(np.int64),
-            packet_core=sent["packet_core"][:packets].astype(np.int32),
-            packet_axon=sent["packet_axon"][:packets].astype(np.int32),
+            counters={
+                name: _own(array[:done], already[name], read, since, cleared) for name, array in counters.items()
+            },
+            packet_start=start,
+            packet=sent["packet"][: int(start[-1])].astype(np.int32),
             clocks=int(batch.clocks),
             fault=fault,
         )
 
     def start_trace(self, position: int, file: Path) -> None:
         """Write what a core's wires do from now on (VCD, two time steps a clock)."""
-        self._library.lif_trace(self._cores[position], str(file).encode())
+        self._library.core_trace(self._cores[position], str(file).encode())
 
     def end_trace(self, position: int) -> None:
         """End the file."""
-        self._library.lif_end_trace(self._cores[position])
+        self._library.core_end_trace(self._cores[position])
+
+    @property
+    def _counter_addresses(self) -> Word:
+        return np.concatenate([self.build.register(name) for name in self.build.counters]).astype(np.uint32)
 
     def _counters(self) -> dict[str, Word]:
         """Counter -> what it says now, uint32 (cores,)."""
-        address = np.concatenate([self.build.register(name) for name in COUNTERS])
+        address = self._counter_addresses
         words = np.array([self.read(position, address) for position in range(len(self.sizes))], np.uint32)
-        return dict(zip(COUNTERS, words.reshape(-1, len(COUNTERS)).T, strict=True))
+        return dict(zip(self.build.counters, words.reshape(-1, address.size).T, strict=True))
 
     def _transfer(self, call: Any, position: int, addresses: Word, words: Word) -> None:
         done = call(
@@ -393,7 +414,12 @@ class RtlCores:
             raise NoAnswer(Finding("NE7222", message, f"core {self.numbers[position]}", _STUCK))
 
 
-def _beyond(build: Build, sizes: Sequence[int], numbers: Sequence[int]) -> tuple[Finding, ...]:
+def _addresses(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
+    """Where arrays lie in memory, one after the other."""
+    return np.array([array.ctypes.data for array in arrays.values()], np.uint64)
+
+
+def _beyond(build: CoreBuild, sizes: Sequence[int], numbers: Sequence[int]) -> tuple[Finding, ...]:
     """NE7218: cores that a build cannot be."""
     findings = []
     if len(sizes) != len(numbers) or not sizes:
@@ -402,25 +428,23 @@ def _beyond(build: Build, sizes: Sequence[int], numbers: Sequence[int]) -> tuple
     for position, size in enumerate(sizes):
         if not 1 <= size <= build.neurons:
             message = f"a core of {size} neurons; the build has 1 to {build.neurons}"
-            findings.append(Finding("NE7218", message, f"sizes[{position}]", (_LARGER_BUILD,)))
+            findings.append(Finding("NE7218", message, f"sizes[{position}]", (LARGER_BUILD,)))
     for position, number in enumerate(numbers):
-        if not 0 <= number < 1 << build.core_bits:
-            message = f"core number {number}; packets of the build name 0 to {(1 << build.core_bits) - 1}"
-            findings.append(Finding("NE7218", message, f"numbers[{position}]", (_LARGER_BUILD,)))
+        if not 0 <= number < build.numbered:
+            message = f"core number {number}; packets of the build name 0 to {build.numbered - 1}"
+            findings.append(Finding("NE7218", message, f"numbers[{position}]", (LARGER_BUILD,)))
         elif number in numbers[:position]:
             message = f"core number {number} is taken"
             findings.append(Finding("NE7218", message, f"numbers[{position}]", ("number every core differently",)))
     return tuple(findings)
 
 
-def _unknown_axons(build: Build, events: Events) -> tuple[Finding, ...]:
-    """NE7218: events that no row of weights belongs to."""
-    axon = np.asarray(events.axon)
-    wrong = np.flatnonzero((axon < 0) | (axon >= build.axons))
-    if not wrong.size:
-        return ()
-    message = f"axon {int(axon[wrong[0]])}; the build has 0 to {build.axons - 1} ({wrong.size} such events)"
-    return (Finding("NE7218", message, f"events.axon[{int(wrong[0])}]", (_LARGER_BUILD,)),)
+def wrong_events(what: str, events: NDArray[Any], count: int) -> Iterator[Finding]:
+    """NE7218 for events that are no number below ``count``."""
+    wrong = np.flatnonzero((events < 0) | (events >= count))
+    if wrong.size:
+        message = f"{what} {int(events[wrong[0]])}; the build has 0 to {count - 1} ({wrong.size} such events)"
+        yield Finding("NE7218", message, f"events.event[{int(wrong[0])}]", (LARGER_BUILD,))
 
 
 def _since(read: NDArray[np.bool_], cleared: NDArray[np.bool_]) -> Int64:
@@ -440,18 +464,12 @@ def _own(counter: Word, before: Word, read: NDArray[np.bool_], since: Int64, cle
     return np.where(read, counter - base.astype(np.uint32), 0).astype(np.int64)
 
 
-def library_of(build: Build, trace: bool = False, folder: Path | None = None, note: Note | None = None) -> Path:
+def library_of(build: CoreBuild, trace: bool = False, folder: Path | None = None, note: Note | None = None) -> Path:
     """The library of a build, built if it is not in the cache.
 
     Raises:
         BadInput: NE7201 to NE7204 and NE7206.
     """
-    defines = {
-        "NEURONS": build.neurons,
-        "V_BITS": build.v_bits,
-        "OFFSET_BITS": build.offset_bits,
-        "REGISTER_REGION": REGION_NUMBER["register"],
-        **{f"REGISTER_{name.upper()}": REGISTER_NUMBER[name] for name in ("control", *COUNTERS)},
-    }
-    assert REGION_BITS + build.offset_bits <= 32
-    return library(TOP, build.parameters, HARNESS, defines, trace=trace, folder=folder, note=note)
+    defines = {"NEURONS": build.neurons, **build.defines}
+    harness = (build.pins, HARNESS)
+    return library(build.top, build.parameters, harness, defines, trace=trace, folder=folder, note=note)

@@ -1,8 +1,9 @@
-// Drives Verilated LIF cores in batches of ticks: events in, packets out, every update and every cycle recorded.
+// Drives Verilated cores in batches of ticks: events in, packets out, every update and every cycle recorded.
 //
-// Built by neuroemu/cosim/build.py as a shared library; neuroemu/cosim/core.py is its only caller and defines NEURONS, V_BITS and
-// OFFSET_BITS of the build, and REGISTER_* from the register map.
+// Built by neuroemu/cosim/build.py as a shared library, behind a file of Pins that says what the ports of a family's core mean.
+// neuroemu/cosim/core.py is its only caller and defines NEURONS of the build.
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -14,12 +15,10 @@
 
 namespace {
 
-enum Fault : int32_t { NONE = 0, NO_ANSWER = 1, TOO_MANY_PACKETS = 2, PACKET_WITHOUT_TICK = 3, CHANGED_PACKET = 4 };
-
-int32_t extended(uint32_t bits) {
-    const int unused = 32 - V_BITS;
-    return static_cast<int32_t>(bits << unused) >> unused;
-}
+enum Fault : int32_t {
+    NONE = 0, NO_ANSWER = 1, TOO_MANY_PACKETS = 2, PACKET_WITHOUT_TICK = 3, CHANGED_PACKET = 4, OUT_OF_ORDER = 5,
+    OUT_OF_CLOCKS = 6
+};
 
 // Stalls come from a shift register with feedback (xorshift) that starts anew in every tick of every core, so that they depend on
 // the seed alone and not on how a run is cut into batches.
@@ -64,7 +63,7 @@ struct Core {
         top->clk = 0;
         top->rst = 0;
         top->in_valid = top->in_last = 0;
-        top->in_axon = 0;
+        Pins::give(*top, 0);
         top->out_ready = 0;
         top->cfg_valid = top->cfg_write = 0;
         top->cfg_addr = 0;
@@ -131,51 +130,53 @@ struct Core {
         top->cfg_valid = 0;
         return false;
     }
-
-    bool reads(uint32_t number, uint32_t& word) {
-        return configure(false, (static_cast<uint32_t>(REGISTER_REGION) << OFFSET_BITS) | number, word);
-    }
-
-    bool clear() {
-        uint32_t one = 1;
-        return configure(true, (static_cast<uint32_t>(REGISTER_REGION) << OFFSET_BITS) | REGISTER_CONTROL, one)
-            && idle();
-    }
 };
 
 }  // namespace
 
-// Layout as `Batch` in neuroemu/cosim/core.py.
+// Layout as `_Batch` in neuroemu/cosim/core.py.
 struct Batch {
     int64_t ticks, first_tick, reset_period;
-    const int64_t* event_start;   // (ticks * cores + 1) host events of every tick and core in ...
-    const int32_t* event_axon;
+    const int64_t *before_start, *after_start;  // (ticks * cores + 1) where the host's events of every tick and core begin in ...
+    const uint32_t *before, *after;             // events in front of the tick's marker, and behind it
+    const int64_t* restart_start;               // (cores + 1) where the words that start a sample begin in ...
+    const uint32_t *restart_address, *restart_word;
+    int64_t tick_address;                       // of a register that takes the number of the tick then; -1: none
+    int64_t counters;
+    const uint32_t* counter_address;
     uint32_t input_stall, output_stall, read_share;  // shares of 2**32
     uint64_t seed;
-    int32_t *u, *v, *refractory;  // (ticks, neurons of all cores)
+    int32_t* const* state;        // STATES arrays (ticks, neurons of all cores)
     uint8_t* flags;               // 1 spiked, 2 left its range
     int32_t* updates;             // (ticks, cores)
     uint8_t* read;                // (ticks, cores): 1 where the registers were read behind the tick
-    uint32_t *cycles, *stalls, *left_range;  // what they said there
+    uint32_t* const* counter;     // arrays (ticks, cores) of what they said there
     int64_t *counted, *waited;    // cycles of the tick and stalls, counted here at the pins
     int64_t packet_room, packets;
-    int32_t *packet_core, *packet_axon;
+    int32_t* packet;              // (packet_room, FIELDS)
     int64_t* packet_start;        // (ticks * cores + 1)
     int64_t clocks;               // that all cores took together
+    int64_t most_clocks;          // of one core, then the batch ends wherever it is
     int64_t fault_tick;
     int32_t fault, fault_core;
 };
 
 namespace {
 
+struct Net {
+    const int32_t* first_neuron;  // (cores + 1)
+    const int32_t* number;        // (cores) on the chip
+    const int32_t* position;      // core number -> position, -1 where no core is simulated: packets for it are lost
+    int64_t addressable, columns;
+};
+
 struct Run {
     Core** cores;
     int32_t count;
-    const int32_t* first_neuron;
-    const int32_t* position;
-    int32_t addressable;
+    const Net& net;
     Batch& batch;
     std::vector<Shift> shifts;
+    std::vector<int64_t> last_clock;
 
     bool fault(Fault kind, int64_t tick, int32_t core) {
         batch.fault = kind;
@@ -184,22 +185,36 @@ struct Run {
         return false;
     }
 
+    // The words that a sample starts with.
+    bool restart(int64_t row, int32_t number) {
+        Core& core = *cores[number];
+        for (int64_t at = batch.restart_start[number]; at < batch.restart_start[number + 1]; ++at) {
+            uint32_t word = batch.restart_word[at];
+            if (!core.configure(true, batch.restart_address[at], word)) return fault(NO_ANSWER, row, number);
+        }
+        uint32_t tick = static_cast<uint32_t>(batch.first_tick + row);
+        if (batch.tick_address >= 0 && !core.configure(true, static_cast<uint32_t>(batch.tick_address), tick))
+            return fault(NO_ANSWER, row, number);
+        return core.idle() || fault(NO_ANSWER, row, number);
+    }
+
     // The marker of a tick, the sweep that it starts, all packets, the marker that comes back.
     bool sweep(int64_t row, int32_t number) {
         Core& core = *cores[number];
         Vcore& top = *core.top;
-        const int64_t neurons = first_neuron[count];
+        const int64_t neurons = net.first_neuron[count];
         const int64_t cell = row * count + number;
-        const int32_t size = first_neuron[number + 1] - first_neuron[number];
-        const int64_t at = row * neurons + first_neuron[number];
+        const int32_t size = net.first_neuron[number + 1] - net.first_neuron[number];
+        const int64_t at = row * neurons + net.first_neuron[number];
         int64_t counted = 0, waited = 0, quiet = 0;
         int32_t updates = 0;
         bool sent = false, offered = false, held = false;
         Shift& shift = shifts[static_cast<size_t>(number)];
-        shift.start(batch.seed, static_cast<uint64_t>(batch.first_tick + row), static_cast<uint64_t>(number));
-        uint32_t held_core = 0, held_axon = 0, held_last = 0;
+        int32_t fields[Pins::FIELDS] = {}, held_fields[Pins::FIELDS] = {}, states[Pins::STATES];
+        bool held_last = false;
         for (;; ++quiet) {
             if (quiet > Core::PATIENCE) return fault(NO_ANSWER, row, number);
+            if (core.clock >= last_clock[static_cast<size_t>(number)]) return fault(OUT_OF_CLOCKS, row, number);
             offered = !sent && (offered || !shift.below(batch.input_stall));
             top.in_valid = offered;
             top.in_last = offered;
@@ -210,21 +225,21 @@ struct Run {
             const bool leaves = top.out_valid && top.out_ready;
             counted += !(top.in_ready && !top.in_valid) && !stalled;
             waited += stalled;
-            if (held && (!top.out_valid || top.out_last != held_last
-                         || (!held_last && (top.out_core != held_core || top.out_axon != held_axon))))
+            if (top.out_valid) Pins::packet(top, fields);
+            if (held && (!top.out_valid || static_cast<bool>(top.out_last) != held_last
+                         || (!held_last && std::memcmp(fields, held_fields, sizeof fields))))
                 return fault(CHANGED_PACKET, row, number);
             held = stalled;
             if (stalled) {
-                held_core = top.out_core;
-                held_axon = top.out_axon;
+                std::memcpy(held_fields, fields, sizeof fields);
                 held_last = top.out_last;
             }
             if (top.upd_valid) {
                 const int32_t neuron = static_cast<int32_t>(top.upd_neuron);
+                if (neuron != updates) return fault(OUT_OF_ORDER, row, number);
                 if (neuron < size) {
-                    batch.u[at + neuron] = extended(top.upd_u);
-                    batch.v[at + neuron] = extended(top.upd_v);
-                    batch.refractory[at + neuron] = static_cast<int32_t>(top.upd_refractory);
+                    Pins::state(top, states);
+                    for (int state = 0; state < Pins::STATES; ++state) batch.state[state][at + neuron] = states[state];
                     batch.flags[at + neuron] = static_cast<uint8_t>(top.upd_spiked | (top.upd_left_range << 1));
                 }
                 ++updates;
@@ -233,8 +248,7 @@ struct Run {
             const bool last = leaves && top.out_last;
             if (leaves && !last) {
                 if (batch.packets == batch.packet_room) return fault(TOO_MANY_PACKETS, row, number);
-                batch.packet_core[batch.packets] = static_cast<int32_t>(top.out_core);
-                batch.packet_axon[batch.packets] = static_cast<int32_t>(top.out_axon);
+                std::memcpy(batch.packet + Pins::FIELDS * batch.packets, fields, sizeof fields);
                 ++batch.packets;
                 quiet = 0;
             }
@@ -244,14 +258,12 @@ struct Run {
         }
         top.in_valid = top.in_last = 0;
         batch.updates[cell] = updates;
-        batch.counted[cell] = counted;
+        batch.counted[cell] += counted;
         batch.waited[cell] = waited;
         return true;
     }
 
-    // Events that count for the next tick. Counters are read behind some ticks only, so that markers follow events directly and a
-    // sweep begins while the pipeline still moves.
-    bool deliver(int64_t row, int32_t number, const std::vector<int32_t>& axons) {
+    bool deliver(int64_t row, int32_t number, const std::vector<uint32_t>& events) {
         Core& core = *cores[number];
         Vcore& top = *core.top;
         int64_t counted = 0, quiet = 0;
@@ -260,10 +272,11 @@ struct Run {
         Shift& shift = shifts[static_cast<size_t>(number)];
         for (;; ++quiet) {
             if (quiet > Core::PATIENCE) return fault(NO_ANSWER, row, number);
-            const bool more = next < axons.size();
+            if (core.clock >= last_clock[static_cast<size_t>(number)]) return fault(OUT_OF_CLOCKS, row, number);
+            const bool more = next < events.size();
             offered = more && (offered || !shift.below(batch.input_stall));
             top.in_valid = offered;
-            if (offered) top.in_axon = static_cast<uint32_t>(axons[next]);
+            if (offered) Pins::give(top, events[next]);
             top.out_ready = !shift.below(batch.output_stall);
             core.settle();
             if (top.out_valid || top.upd_valid) return fault(PACKET_WITHOUT_TICK, row, number);
@@ -276,34 +289,49 @@ struct Run {
             }
             core.edge();
         }
-        const int64_t cell = row * count + number;
-        batch.counted[cell] += counted;
-        if (row + 1 != batch.ticks && !shift.below(batch.read_share)) return true;
-        batch.read[cell] = 1;
-        return core.reads(REGISTER_CYCLES, batch.cycles[cell]) && core.reads(REGISTER_STALLS, batch.stalls[cell])
-                && core.reads(REGISTER_LEFT_RANGE, batch.left_range[cell])
-            ? true
-            : fault(NO_ANSWER, row, number);
+        batch.counted[row * count + number] += counted;
+        return true;
     }
 
-    bool tick(int64_t row, std::vector<std::vector<int32_t>>& inbox) {
+    // Counters are read behind some ticks only, so that markers follow events directly and a sweep begins while the core still
+    // works on the last of them.
+    bool look(int64_t row, int32_t number) {
+        const int64_t cell = row * count + number;
+        if (row + 1 != batch.ticks && !shifts[static_cast<size_t>(number)].below(batch.read_share)) return true;
+        batch.read[cell] = 1;
+        for (int64_t counter = 0; counter < batch.counters; ++counter)
+            if (!cores[number]->configure(false, batch.counter_address[counter], batch.counter[counter][cell]))
+                return fault(NO_ANSWER, row, number);
+        return true;
+    }
+
+    // Events in front of the marker, the sweep, then the packets of all cores and the host's other events.
+    bool tick(int64_t row, std::vector<std::vector<uint32_t>>& inbox) {
         const int64_t cell = row * count;
         if ((batch.first_tick + row) % batch.reset_period == 0)
             for (int32_t number = 0; number < count; ++number)
-                if (!cores[number]->clear()) return fault(NO_ANSWER, row, number);
+                if (!restart(row, number)) return false;
         for (int32_t number = 0; number < count; ++number) {
-            inbox[number].assign(batch.event_axon + batch.event_start[cell + number],
-                                 batch.event_axon + batch.event_start[cell + number + 1]);
+            shifts[static_cast<size_t>(number)].start(batch.seed, static_cast<uint64_t>(batch.first_tick + row),
+                                                      static_cast<uint64_t>(number));
+            inbox[number].assign(batch.before + batch.before_start[cell + number],
+                                 batch.before + batch.before_start[cell + number + 1]);
+            if (!inbox[number].empty() && !deliver(row, number, inbox[number])) return false;
+            inbox[number].assign(batch.after + batch.after_start[cell + number],
+                                 batch.after + batch.after_start[cell + number + 1]);
             batch.packet_start[cell + number] = batch.packets;
             if (!sweep(row, number)) return false;
         }
         batch.packet_start[cell + count] = batch.packets;
-        for (int64_t packet = batch.packet_start[cell]; packet < batch.packets; ++packet) {
-            const int32_t to = batch.packet_core[packet];
-            if (to < addressable && position[to] >= 0) inbox[position[to]].push_back(batch.packet_axon[packet]);
-        }
         for (int32_t number = 0; number < count; ++number)
-            if (!deliver(row, number, inbox[number])) return false;
+            for (int64_t packet = batch.packet_start[cell + number]; packet < batch.packet_start[cell + number + 1]; ++packet) {
+                const int32_t* fields = batch.packet + Pins::FIELDS * packet;
+                const int64_t to = Pins::target(fields, net.number[number], net.columns);
+                if (to >= 0 && to < net.addressable && net.position[to] >= 0)
+                    inbox[net.position[to]].push_back(Pins::event(fields));
+            }
+        for (int32_t number = 0; number < count; ++number)
+            if (!deliver(row, number, inbox[number]) || !look(row, number)) return false;
         return true;
     }
 };
@@ -312,17 +340,17 @@ struct Run {
 
 extern "C" {
 
-Core* lif_new(int32_t noise) { return new Core(noise); }
+Core* core_new(int32_t noise) { return new Core(noise); }
 
-void lif_delete(Core* core) {
+void core_delete(Core* core) {
     core->top->final();
     delete core;
 }
 
-int32_t lif_reset(Core* core) { return core->reset(); }
+int32_t core_reset(Core* core) { return core->reset(); }
 
 // Words written one after the other; returns how many were taken.
-int64_t lif_write(Core* core, int64_t words, const uint32_t* address, const uint32_t* word) {
+int64_t core_write(Core* core, int64_t words, const uint32_t* address, const uint32_t* word) {
     for (int64_t number = 0; number < words; ++number) {
         uint32_t value = word[number];
         if (!core->configure(true, address[number], value)) return number;
@@ -330,7 +358,7 @@ int64_t lif_write(Core* core, int64_t words, const uint32_t* address, const uint
     return words;
 }
 
-int64_t lif_read(Core* core, int64_t words, const uint32_t* address, uint32_t* word) {
+int64_t core_read(Core* core, int64_t words, const uint32_t* address, uint32_t* word) {
     for (int64_t number = 0; number < words; ++number) {
         word[number] = 0;
         if (!core->configure(false, address[number], word[number])) return number;
@@ -338,23 +366,27 @@ int64_t lif_read(Core* core, int64_t words, const uint32_t* address, uint32_t* w
     return words;
 }
 
-// Runs ticks of `count` cores that send packets to each other; a packet for core n goes to cores[position[n]]. Returns the ticks
-// that were completed: fewer than asked for after a fault.
-int64_t lif_run(Core** cores, int32_t count, const int32_t* first_neuron, const int32_t* position, int32_t addressable,
-                Batch* batch) {
-    Run run{cores, count, first_neuron, position, addressable, *batch, std::vector<Shift>(static_cast<size_t>(count))};
-    std::vector<std::vector<int32_t>> inbox(static_cast<size_t>(count));
+// Runs ticks of `count` cores that send packets to each other. Returns the ticks that were completed: fewer than asked for after a
+// fault.
+int64_t core_run(Core** cores, int32_t count, const int32_t* first_neuron, const int32_t* number, const int32_t* position,
+                 int64_t addressable, int64_t columns, Batch* batch) {
+    const Net net{first_neuron, number, position, addressable, columns};
+    Run run{cores, count, net, *batch, std::vector<Shift>(static_cast<size_t>(count)), {}};
+    std::vector<std::vector<uint32_t>> inbox(static_cast<size_t>(count));
     int64_t before = 0, after = 0, row = 0;
-    for (int32_t number = 0; number < count; ++number) before += cores[number]->clock;
+    for (int32_t core = 0; core < count; ++core) {
+        before += cores[core]->clock;
+        run.last_clock.push_back(cores[core]->clock + batch->most_clocks);
+    }
     while (row < batch->ticks && run.tick(row, inbox)) ++row;
-    for (int32_t number = 0; number < count; ++number) after += cores[number]->clock;
+    for (int32_t core = 0; core < count; ++core) after += cores[core]->clock;
     batch->clocks = after - before;
     return row;
 }
 
 #ifdef TRACE
-void lif_trace(Core* core, const char* file) { core->trace->open(file); }
+void core_trace(Core* core, const char* file) { core->trace->open(file); }
 
-void lif_end_trace(Core* core) { core->trace->close(); }
+void core_end_trace(Core* core) { core->trace->close(); }
 #endif
 }

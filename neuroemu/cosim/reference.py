@@ -1,8 +1,9 @@
-"""What the Python model does in the same ticks: the engine of families/lifcore, with every state, packet and cycle."""
+"""The Python model of a program beside Verilog cores: the family's engine, advanced by batches of ticks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,7 @@ from numpy.typing import NDArray
 
 from neuroemu.cosim.core import Events
 from neuroemu.emulator.protocol import Chunk, Stimulus
-from neuroemu.families.lifcore.boot import LifcoreBooted, boot
-from neuroemu.families.lifcore.image import ProgramImage, pack
-from neuroemu.families.lifcore.timing import CycleMeter, Cycles
+from neuroemu.families import Booted
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -23,78 +22,61 @@ class Expected:
     """Some ticks of the model.
 
     Attributes:
-        u, v, refractory: int32 (ticks, neurons).
+        states: name -> int32 (ticks, neurons).
         spiked: bool, the same shape.
-        cycles: int64 (ticks, cores) by the cycle contract.
+        counts: name -> int64 (ticks, cores) of what registers count too; ``cycles`` by the cycle contract among them.
         left_range: int64 (cores,) updates that left their range, of all these ticks.
-        packet_start: int64 (ticks * cores + 1,); ``packet_core`` and ``packet_axon`` in the order in which a core sends.
+        packet_start: int64 (ticks * cores + 1,); ``packet``: (packets, fields) in the order in which a core sends.
     """
 
-    u: Int32
-    v: Int32
-    refractory: Int32
+    states: Mapping[str, Int32]
     spiked: NDArray[np.bool_]
-    cycles: Int64
+    counts: Mapping[str, Int64]
     left_range: Int64
     packet_start: Int64
-    packet_core: Int64
-    packet_axon: Int64
+    packet: NDArray[np.integer]
 
 
-class Reference:
+class Reference(ABC):
     """The model of a program, advanced by batches of ticks.
 
     Args:
-        image: what the Verilog cores hold.
-        cycles: the contract that they keep.
+        sizes: neurons of every core that are compared.
+        engine_neurons: their numbers in the engine, int64 (neurons,).
         reset_period: ticks of a sample; every sample starts from a clean state.
     """
 
-    def __init__(self, image: ProgramImage, cycles: Cycles, reset_period: int):
-        self.image, self.reset_period = image, reset_period
-        self.booted: LifcoreBooted = boot(pack(image))
-        meter = self.booted.meter
-        assert isinstance(meter, CycleMeter)
-        self.meter = CycleMeter(meter.traffic, meter.neurons, cycles)
-        self.inputs = self.booted.inputs
-        self.cores = len(image.cores)
-        self.neurons = int(meter.neurons.sum())
-        self.first_neuron = np.concatenate([[0], np.cumsum(meter.neurons)]).astype(np.int64)
-        self._routes = np.concatenate([[0], *(np.diff(core.route_start) for core in image.cores)]).cumsum()
-        self._route_core, self._route_axon = (
-            np.concatenate([np.zeros(0, np.int64), *parts])
-            for parts in ([core.route_core for core in image.cores], [core.route_axon for core in image.cores])
-        )
-        self._position = np.zeros(max((core.core for core in image.cores), default=0) + 1, np.int64)
-        self._position[[core.core for core in image.cores]] = np.arange(self.cores)
-        self._before = self.booted.engine.snapshot()
+    def __init__(self, booted: Booted, sizes: Sequence[int], engine_neurons: Int64, reset_period: int):
+        self.booted, self.engine_neurons, self.reset_period = booted, engine_neurons, reset_period
+        self.inputs = booted.inputs
+        self.cores = len(sizes)
+        self.neurons = int(sum(sizes))
+        self.first_neuron = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._before = booted.engine.snapshot()
 
     @property
+    @abstractmethod
     def most_packets(self) -> int:
         """Packets of a tick in which every neuron spikes."""
-        return int(self._routes[-1])
 
+    @abstractmethod
     def events(self, stimulus: Stimulus, first_tick: int, last_tick: int) -> Events:
         """What the host sends into each core, along the program's routes of its sources."""
-        first, last = np.searchsorted(stimulus.tick, [first_tick, last_tick])
-        source = stimulus.source[first:last]
-        start = self.image.host_start
-        row, route = _expanded(start[source], start[source + 1])
-        cell = (stimulus.tick[first:last] - first_tick)[row] * self.cores + self._position[self.image.host_core[route]]
-        order = np.argsort(cell, kind="stable")
-        counts = np.bincount(cell, minlength=(last_tick - first_tick) * self.cores)
-        return Events(np.concatenate([[0], np.cumsum(counts)]), self.image.host_axon[route[order]].astype(np.int32))
+
+    @abstractmethod
+    def expected(self, chunk: Chunk, spiked: NDArray[np.bool_], parts: Sequence[Chunk]) -> Expected:
+        """What a chunk says, which comes from ``parts``; ``spiked``: bool (ticks, neurons)."""
 
     def advance(self, stimulus: Stimulus, first_tick: int, last_tick: int) -> tuple[Expected, Chunk]:
         """Run ticks ``first_tick..last_tick-1``, told and as one chunk of the engine."""
         self._before = self.booted.engine.snapshot()
-        every = np.arange(self.neurons, dtype=np.int64)
-        chunks = list(self._chunks(stimulus, first_tick, last_tick, every))
+        chunks = list(self._chunks(stimulus, first_tick, last_tick, self.engine_neurons))
         for chunk in chunks:
-            self.meter.observe(chunk)
             self.booted.meter.observe(chunk)
         whole = _joined(chunks)
-        return self._expected(whole), whole
+        everywhere = np.zeros((last_tick - first_tick, self.booted.engine.neurons), np.bool_)
+        everywhere[whole.spike_tick - first_tick, whole.spike_source - self.inputs] = True
+        return self.expected(whole, everywhere[:, self.engine_neurons], chunks), whole
 
     def left_range_again(self, stimulus: Stimulus, first_tick: int, last_tick: int) -> Iterator[Int64]:
         """Updates that left their range, int64 (cores,), of one tick after the other.
@@ -115,36 +97,22 @@ class Reference:
             yield chunk
             tick = chunk.last_tick
 
-    def _expected(self, chunk: Chunk) -> Expected:
-        ticks = chunk.last_tick - chunk.first_tick
-        spiked = np.zeros((ticks, self.neurons), np.bool_)
-        spiked[chunk.spike_tick - chunk.first_tick, chunk.spike_source - self.inputs] = True
-        rows, neuron = np.nonzero(spiked)
-        spike, route = _expanded(self._routes[neuron], self._routes[neuron + 1])
-        core = np.searchsorted(self.first_neuron, neuron, side="right") - 1
-        sent = np.bincount((rows * self.cores + core)[spike], minlength=ticks * self.cores)
-        received, own = self.meter.cycles_of(self.meter.counter.per_tick(chunk))
-        return Expected(
-            u=chunk.probes["u"],
-            v=chunk.probes["v"],
-            refractory=chunk.probes["refractory"],
-            spiked=spiked,
-            cycles=received + own,
-            left_range=chunk.range_events["left_range"],
-            packet_start=np.concatenate([[0], np.cumsum(sent)]).astype(np.int64),
-            packet_core=self._route_core[route],
-            packet_axon=self._route_axon[route],
-        )
+
+def in_cells(cell: Int64, event: Int64, cells: int) -> Events:
+    """Events in the order of their cells, and in each as they come."""
+    order = np.argsort(cell, kind="stable")
+    counts = np.bincount(cell, minlength=cells)
+    return Events(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), event[order].astype(np.uint32))
 
 
-def _expanded(first: Int64, last: Int64) -> tuple[Int64, Int64]:
+def expanded(first: Int64, last: Int64) -> tuple[Int64, Int64]:
     """(number of the range, member) of all members of all ranges ``first..last-1``."""
     count = last - first
     number = np.repeat(np.arange(first.shape[0]), count)
     return number, np.arange(number.shape[0]) - np.repeat(np.cumsum(count) - count, count) + first[number]
 
 
-def _joined(chunks: list[Chunk]) -> Chunk:
+def _joined(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks that follow each other as one."""
     if len(chunks) == 1:
         return chunks[0]

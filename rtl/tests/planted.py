@@ -42,7 +42,23 @@ BUGS = {
 OF_THREE_STAGES = frozenset({"the last weights of an event update neurons when a marker follows directly"})
 """Those of them that a core with one stage cannot have."""
 
+CROSSBAR_BUGS = {
+    "the wrong half of a random word": ("crossbar_core.v", ".word(mixed[63:32])", ".word(mixed[31:0])", ("spiked",)),
+    "one random number for all draws": ("crossbar_core.v", "draw <= draw + 9'd1", "draw <= draw", ("spiked",)),
+    "a clock that is not counted": (
+        "crossbar_core.v",
+        "state >= Mark",
+        "state > Mark",
+        ("cycles by the register",),
+    ),
+    "a generator that takes a clock more": ("tn_random.v", "Divided = 64 / STEP", "Divided = 64 / STEP + 1", ("v",)),
+    "merged spikes are not counted": ("crossbar_core.v", "|(slot_data & mark)", "&(slot_data & mark)", ("merged",)),
+    "delays are one too long": ("crossbar_core.v", "in_delay - 4'd1", "in_delay", ("v",)),
+}
+"""What is wrong -> (file, right, wrong, what differs first)."""
+
 _OTHERS = {
+    "the search for a synapse never ends": ("tn_next_synapse.v", "filled & -filled", "filled & -filled & ~1"),
     "a threshold always gets its lowest bit on the bus": (
         "lif_core.v",
         ".write_data(wide_wdata[V_BITS:0])",
@@ -81,7 +97,7 @@ _OTHERS = {
 
 def with_bug(name: str, folder: Path) -> Path:
     """A copy of the sources with one bug in ``folder``."""
-    file, right, wrong = (BUGS | _OTHERS)[name]
+    file, right, wrong = {**BUGS, **CROSSBAR_BUGS, **_OTHERS}[name][:3]
     shutil.copytree(sources(), folder, dirs_exist_ok=True)
     text = (folder / file).read_text(encoding="utf-8")
     assert text.count(right) == 1, f"{file} no longer has exactly one {right!r}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroemu.cosim.core import Build
+from neuroemu.cosim.lif import Build
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.families.lifcore import dynamics
 from neuroemu.families.lifcore.image import DENSE_KIND, CoreImage, ProgramImage

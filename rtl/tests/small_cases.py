@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from neuroemu.cosim.compare import Difference, first_difference
-from neuroemu.cosim.core import Build, RtlCores, Stalls
-from neuroemu.cosim.program import load
-from neuroemu.cosim.reference import Reference
+from neuroemu.cosim.core import RtlCores, Stalls
+from neuroemu.cosim.lif import Build
+from neuroemu.cosim.lif_program import rtl_program
 from neuroemu.emulator.protocol import Stimulus
 from neuroemu.families.lifcore.image import DENSE_KIND, CoreImage, ProgramImage
 from neuroemu.image.symbols import PopulationSymbol, Symbols, numbered_ports
@@ -108,11 +108,12 @@ def small_case(text: str) -> SmallCase:
 def difference(case: SmallCase, cores: RtlCores) -> Difference | None:
     """The case on cores that others have used before."""
     image = case.image()
-    reference = Reference(image, cores.build.cycles, TICKS)
+    program = rtl_program(image, build_of(case.stages))
+    reference = program.reference(TICKS)
     events = sorted(case.events, key=lambda event: event[0])
     tick, axon = np.array(events, np.int64).reshape(-1, 2).T
     stimulus = Stimulus(tick, axon.astype(np.int32))
-    assert load(image, cores) == ()
+    assert program.load(cores) == ()
     expected, _ = reference.advance(stimulus, 0, TICKS)
     share, wait, seed = case.stalls
     stalls = Stalls(share, wait, int(seed))

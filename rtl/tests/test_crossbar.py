@@ -12,21 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroemu.cosim.build import library
-from neuroemu.cosim.crossbar import (
-    MARKER,
-    TOP,
-    CrossbarBuild,
-    CrossbarRtl,
-    Pace,
-    compare,
-    crossbar_library,
-    draw_cycles,
-    harness,
-    memories,
-    tick_cycles,
-)
+from neuroemu.cosim.compare import Difference
+from neuroemu.cosim.core import Stalls
+from neuroemu.cosim.course import Course
+from neuroemu.cosim.crossbar import TOP, CrossbarBuild, draw_cycles, tick_cycles
+from neuroemu.cosim.crossbar_program import memories, rtl_program
 from neuroemu.cosim.tools import environment, sources
+from neuroemu.emulator.protocol import Stimulus
 from neuroemu.errors import DoesNotFit
 from neuroemu.families.truenorth.boot import boot_image
 from neuroemu.families.truenorth.core import TrueNorthEngine
@@ -38,6 +30,8 @@ from neuroemu.families.truenorth.recorded import (
     program_of_neurons,
 )
 from neuroemu.families.truenorth.registers import BUS, address, register
+from rtl.tests.one_crossbar import MARKER, OneCrossbar
+from rtl.tests.planted import CROSSBAR_BUGS, with_bug
 from rtl.tests.random_crossbars import random_program
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "truenorth"
@@ -71,12 +65,19 @@ NETWORKS = {
 }
 
 
-def compared(program: RecordedProgram, build: CrossbarBuild, pace: Pace) -> None:
+def course(program: RecordedProgram, build: CrossbarBuild, stalls: Stalls, folder: Path | None = None) -> Course:
+    """A co-simulation of a program as one long sample."""
+    rtl = rtl_program(program.image, build)
+    return Course(rtl, program.stimulus, program.ticks, max(program.ticks, 1), stalls, folder)
+
+
+def compared(program: RecordedProgram, build: CrossbarBuild, stalls: Stalls) -> None:
     """Assert that nothing differs and that something was compared."""
-    found = compare(program.image, program.stimulus, program.ticks, build, crossbar_library(build), pace)
-    assert found.differences == ()
-    assert found.neuron_ticks == program.ticks * program.image.cores.count * build.neurons
-    assert (found.stalls > 0) == (pace.stall > 0)
+    run = course(program, build, stalls)
+    assert run.run() is None
+    assert run.memory == ()
+    assert run.compared()["state words"] == program.ticks * program.image.cores.count * build.neurons
+    assert (sum(core.stalls for core in run.core_counts()) > 0) == (stalls.packets > 0)
 
 
 # ---------------------------------------------------------------------------- lint
@@ -108,8 +109,8 @@ def test_random_programs_with_every_mode_are_computed_alike(name: str, seed: int
     build = BUILDS[name]
     ticks = 20 if build is FULL else 60
     image, stimulus = random_program(seed, build, cores=1 + seed % 3, ticks=ticks)
-    pace = Pace(gap=(0, 60, 200)[seed % 3], stall=(0, 120)[seed % 2], seed=seed)
-    compared(RecordedProgram(image, stimulus, ticks), build, pace)
+    stalls = Stalls(events=(0, 0.2, 0.8)[seed % 3], packets=(0, 0.5)[seed % 2], seed=seed)
+    compared(RecordedProgram(image, stimulus, ticks), build, stalls)
 
 
 def test_random_programs_reach_what_they_are_for() -> None:
@@ -137,7 +138,7 @@ def test_random_programs_reach_what_they_are_for() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_recorded_networks_of_ranc_and_ibm_run_in_verilog(name: str) -> None:
     program = program_of_network(GOLDEN / f"{name}.npz", lambda wanted: GOLDEN / wanted)
-    compared(program, NETWORKS[name], Pace(gap=30, stall=60, seed=3))
+    compared(program, NETWORKS[name], Stalls(0.1, 0.2, 3))
 
 
 def test_resets_beyond_the_rows_are_refused() -> None:
@@ -148,22 +149,22 @@ def test_resets_beyond_the_rows_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["neuron_modes_paibox", "ringing_nemo"])
 def test_recorded_neurons_of_paibox_and_nemo_run_in_verilog(name: str) -> None:
-    compared(program_of_neurons(GOLDEN / f"{name}.npz"), ONE_NEURON, Pace())
+    compared(program_of_neurons(GOLDEN / f"{name}.npz"), ONE_NEURON, Stalls())
 
 
 def test_recorded_circuits_run_in_verilog() -> None:
     with gzip.open(GOLDEN / "behaviours.json.gz", "rt", encoding="utf-8") as file:
         program = program_of_behaviours(json.load(file))
-    compared(program, WITHOUT_DICE, Pace())
+    compared(program, WITHOUT_DICE, Stalls())
 
 
 # ---------------------------------------------------------------------------- ports
 
 
 @pytest.fixture
-def core() -> Iterator[CrossbarRtl]:
+def core() -> Iterator[OneCrossbar]:
     """A small core, out of reset."""
-    rtl = CrossbarRtl(crossbar_library(SMALL), SMALL)
+    rtl = OneCrossbar(SMALL)
     yield rtl
     rtl.close()
 
@@ -174,14 +175,14 @@ def _rules(image: ProgramImage) -> object:
     return engine.program.rules
 
 
-def loaded(core: CrossbarRtl, seed: int = 1) -> ProgramImage:
+def loaded(core: OneCrossbar, seed: int = 1) -> ProgramImage:
     """Load a random program."""
     image, _ = random_program(seed, core.build)
     core.load(memories(image, _rules(image))[0])
     return image
 
 
-def test_registers_after_reset_are_those_of_the_table(core: CrossbarRtl) -> None:
+def test_registers_after_reset_are_those_of_the_table(core: OneCrossbar) -> None:
     found = {item.name: int(core.read(register(item.name))[0]) for item in BUS.registers if item.access != "write"}
     expected = dict.fromkeys(found, 0) | {
         "identity": BUS.identity,
@@ -192,7 +193,7 @@ def test_registers_after_reset_are_those_of_the_table(core: CrossbarRtl) -> None
     assert found == expected
 
 
-def test_registers_that_can_be_written_read_back(core: CrossbarRtl) -> None:
+def test_registers_that_can_be_written_read_back(core: OneCrossbar) -> None:
     for item in BUS.registers:
         if item.access == "both" and item.name != "row":
             ones = sum(((1 << field.width) - 1) << low for low, field in item.layout.values())
@@ -202,7 +203,7 @@ def test_registers_that_can_be_written_read_back(core: CrossbarRtl) -> None:
             assert int(core.read(register(item.name))[0]) == 0
 
 
-def test_a_row_and_the_axon_types_read_back_as_the_image_has_them(core: CrossbarRtl) -> None:
+def test_a_row_and_the_axon_types_read_back_as_the_image_has_them(core: OneCrossbar) -> None:
     image = loaded(core)
     assert np.array_equal(core.potentials(), image.cores.potential[0, : SMALL.neurons])
     types = image.cores.axon_type[0, : SMALL.axons].astype(np.int64)
@@ -210,7 +211,7 @@ def test_a_row_and_the_axon_types_read_back_as_the_image_has_them(core: Crossbar
         assert core.axon_types().tolist() == [int(types @ (1 << 2 * np.arange(SMALL.axons)))]
 
 
-def test_one_row_can_be_written_alone(core: CrossbarRtl) -> None:
+def test_one_row_can_be_written_alone(core: OneCrossbar) -> None:
     image = loaded(core)
     before = core.potentials()
     row = np.array(
@@ -224,7 +225,7 @@ def test_one_row_can_be_written_alone(core: CrossbarRtl) -> None:
     assert image.cores.count == 1
 
 
-def test_a_spike_without_delay_or_for_a_missing_axon_is_dropped_and_said(core: CrossbarRtl) -> None:
+def test_a_spike_without_delay_or_for_a_missing_axon_is_dropped_and_said(core: OneCrossbar) -> None:
     loaded(core)
     quiet = core.run(np.array([MARKER], np.uint32))
     for event in (3, SMALL.axons | 1 << 8):
@@ -235,7 +236,7 @@ def test_a_spike_without_delay_or_for_a_missing_axon_is_dropped_and_said(core: C
         assert np.array_equal(batch.v, quiet.v)
 
 
-def test_a_clear_forgets_spikes_under_way_and_counters(core: CrossbarRtl) -> None:
+def test_a_clear_forgets_spikes_under_way_and_counters(core: OneCrossbar) -> None:
     loaded(core)
     calm = core.run(np.array([MARKER] * 16, np.uint32))
     loaded(core)
@@ -248,18 +249,19 @@ def test_a_clear_forgets_spikes_under_way_and_counters(core: CrossbarRtl) -> Non
     assert np.array_equal(again.v, calm.v) and again.clocks == calm.clocks
 
 
-def test_a_spike_arrives_after_exactly_its_delay(core: CrossbarRtl) -> None:
+def test_a_spike_arrives_after_exactly_its_delay(core: OneCrossbar) -> None:
     for delay in range(1, 16):
         loaded(core)
-        core.run(np.array([axon | delay << 8 for axon in range(SMALL.axons)], np.uint32))
+        sent = [axon | delay << 8 for axon in range(SMALL.axons)]
         events = []
         for _ in range(17):
-            core.run(np.array([MARKER], np.uint32))
+            core.run(np.array([*sent, MARKER], np.uint32))
+            sent = []
             events.append(core.counters()["synaptic_events"])
         assert np.flatnonzero(np.diff([0, *events])).tolist() == [delay - 1]
 
 
-def test_two_spikes_for_one_axon_and_tick_are_one(core: CrossbarRtl) -> None:
+def test_two_spikes_for_one_axon_and_tick_are_one(core: OneCrossbar) -> None:
     loaded(core)
     once = core.run(np.array([7 | 2 << 8, MARKER, MARKER], np.uint32))
     loaded(core)
@@ -268,7 +270,7 @@ def test_two_spikes_for_one_axon_and_tick_are_one(core: CrossbarRtl) -> None:
     assert np.array_equal(once.v, twice.v)
 
 
-def test_random_numbers_go_on_from_the_tick_that_is_written(core: CrossbarRtl) -> None:
+def test_random_numbers_go_on_from_the_tick_that_is_written(core: OneCrossbar) -> None:
     image = loaded(core, seed=3)
     assert image.cores.stochastic_leak.any() or image.cores.mask_bits.any()
     whole = core.run(np.array([MARKER] * 6, np.uint32))
@@ -285,7 +287,7 @@ def test_random_numbers_go_on_from_the_tick_that_is_written(core: CrossbarRtl) -
 
 
 @pytest.mark.parametrize("clocks", [1, 7, 30, 63, 150, 212])
-def test_a_reset_in_the_middle_leaves_nothing_behind(core: CrossbarRtl, clocks: int) -> None:
+def test_a_reset_in_the_middle_leaves_nothing_behind(core: OneCrossbar, clocks: int) -> None:
     events = np.array([axon | 1 << 8 for axon in range(SMALL.axons)] + [MARKER] * 3, np.uint32)
     loaded(core)
     whole = core.run(events)
@@ -299,73 +301,52 @@ def test_a_reset_in_the_middle_leaves_nothing_behind(core: CrossbarRtl, clocks: 
 
 
 @pytest.mark.parametrize("delay", [1, 3, 14])
-def test_one_clock_of_reset_empties_the_slots_of_an_idle_core(core: CrossbarRtl, delay: int) -> None:
+def test_one_clock_of_reset_empties_the_slots_of_an_idle_core(core: OneCrossbar, delay: int) -> None:
     loaded(core)
-    core.run(np.array([MARKER] * 3, np.uint32))
-    core.run(np.array([axon | delay << 8 for axon in range(SMALL.axons)], np.uint32))
+    core.run(np.array([MARKER] * 3 + [axon | delay << 8 for axon in range(SMALL.axons)], np.uint32))
     core.read(register("status"))
-    core.interrupt(np.zeros(0, np.uint32), 0)
+    core.reset()
     core.run(np.array([MARKER] * 16, np.uint32))
     assert core.counters()["synaptic_events"] == 0
 
 
-def test_an_idle_tick_takes_what_the_contract_says(core: CrossbarRtl) -> None:
+def test_an_idle_tick_takes_what_the_contract_says(core: OneCrossbar) -> None:
     image = loaded(core)
     draws = int(image.cores.stochastic_leak.sum()) + int((image.cores.mask_bits > 0).sum())
     batch = core.run(np.array([MARKER], np.uint32))
-    assert batch.clocks == tick_cycles(SMALL, 0, 0, 0, draws, batch.packets[0].size)
+    assert batch.clocks == tick_cycles(SMALL, 0, 0, 0, draws, len(batch.packets[0]))
     assert draw_cycles(FULL) == 19
 
 
-# ---------------------------------------------------------------------------- the bench finds what is wrong
-
-PLANTED = {
-    "the wrong half of a random word": ("crossbar_core.v", ".word(mixed[63:32])", ".word(mixed[31:0])", "potential"),
-    "one random number for all draws": ("crossbar_core.v", "draw <= draw + 9'd1", "draw <= draw", "potential"),
-    "a clock that is not counted": ("crossbar_core.v", "state >= Mark", "state > Mark", "cycles of core"),
-    "a generator that takes a clock more": (
-        "tn_random.v",
-        "Divided = 64 / STEP",
-        "Divided = 64 / STEP + 1",
-        "potential",
-    ),
-    "merged spikes not counted": ("crossbar_core.v", "|(slot_data & mark)", "&(slot_data & mark)", "merged"),
-    "delays one too long": ("crossbar_core.v", "in_delay - 4'd1", "in_delay", "potential"),
-}
+# ---------------------------------------------------------------------------- what is wrong is found
 
 
-def planted(file: str, right: str, wrong: str, folder: Path) -> Path:
-    """The small core with one text replaced."""
-    for source in sources().glob("*.v*"):
-        text = source.read_text(encoding="utf-8")
-        if source.name == file:
-            assert text.count(right) == 1
-            text = text.replace(right, wrong)
-        (folder / source.name).write_text(text, encoding="utf-8")
-    return library(TOP, SMALL.parameters, harness(), {}, folder=folder)
+def difference(image: ProgramImage, stimulus: Stimulus, folder: Path) -> Difference | None:
+    """The first difference of sixty ticks on two small cores with a bug."""
+    return course(RecordedProgram(image, stimulus, 60), SMALL, Stalls(), folder).run()
 
 
-@pytest.mark.parametrize("what", PLANTED)
-def test_planted_bugs_are_found(what: str, tmp_path: Path) -> None:
-    *place, kind = PLANTED[what]
+@pytest.mark.parametrize("bug", CROSSBAR_BUGS)
+def test_planted_bugs_are_found(bug: str, tmp_path: Path) -> None:
     image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
-    found = compare(image, stimulus, 60, SMALL, planted(*place, tmp_path)).differences
-    assert any(line.startswith(kind) for line in found)
+    found = difference(image, stimulus, with_bug(bug, tmp_path))
+    assert found is not None
+    assert found.quantities == CROSSBAR_BUGS[bug][3]
 
 
-def test_a_core_that_hangs_is_an_error(tmp_path: Path) -> None:
-    built = planted("tn_next_synapse.v", "filled & -filled", "filled & -filled & ~1", tmp_path)
+def test_a_core_that_hangs_is_told(tmp_path: Path) -> None:
     image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
-    with pytest.raises(RuntimeError, match="does not answer"):
-        compare(image, stimulus, 60, SMALL, built)
+    found = difference(image, stimulus, with_bug("the search for a synapse never ends", tmp_path))
+    assert found is not None
+    assert found.rtl == {"protocol": "does not answer"}
 
 
 def test_a_program_beyond_the_build_is_refused_with_everything_that_is_missing() -> None:
-    image, stimulus = random_program(0, CrossbarBuild(neurons=20, axons=20))
+    image, _ = random_program(0, CrossbarBuild(neurons=20, axons=20))
     crossbar = np.packbits(np.ones((1, 256, 256), np.bool_), axis=-1)
     small = replace(SMALL, stochastic=False)
     with pytest.raises(DoesNotFit) as caught:
-        compare(replace(image, cores=replace(image.cores, crossbar=crossbar)), stimulus, 1, small, Path("none"))
+        rtl_program(replace(image, cores=replace(image.cores, crossbar=crossbar)), small)
     assert [finding.code for finding in caught.value.findings] == ["NE7280"] * 3
     assert (
         "NEURONS=256" in str(caught.value) and "AXONS=256" in str(caught.value) and "STOCHASTIC=1" in str(caught.value)

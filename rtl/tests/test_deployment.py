@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neuroemu.cosim import agreement
+from neuroemu.cosim import course
 from rtl.tests.planted import with_bug
 from tests.acceptance.command_line import EXAMPLES, neuroemu
 
@@ -72,7 +72,7 @@ def test_a_range_left_at_another_tick_is_told_with_that_tick(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int
 ) -> None:
     """The model counts over a batch: where it differs it runs again tick by tick, however long the batch was."""
-    monkeypatch.setattr(agreement, "_CELLS", cells)
+    monkeypatch.setattr(course, "_CELLS", cells)
     sources = with_bug("some spikes are said to leave the range", tmp_path)
     answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "20", "--rtl", sources, "--json")
     place = answer.document["difference"]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroemu.cosim.core import Build, Events, RtlCores, Stalls, library_of
+from neuroemu.cosim.core import Events, RtlCores, Stalls, library_of
+from neuroemu.cosim.lif import Build
 from neuroemu.cosim.tools import sources
 from neuroemu.errors import BadInput
 from rtl.tests.planted import with_bug
@@ -85,7 +86,7 @@ def test_sizes_and_numbers_that_the_build_lacks_are_refused_at_once() -> None:
 @pytest.mark.parametrize("axon", [-1, 2, 300])
 def test_events_of_axons_that_the_build_lacks_are_refused(axon: int) -> None:
     with RtlCores(SMALL, [4], [0]) as cores:
-        with pytest.raises(BadInput, match=rf"events.axon\[1\]: NE7218 axon {axon}; the build has 0 to 1"):
+        with pytest.raises(BadInput, match=rf"events.event\[1\]: NE7218 axon {axon}; the build has 0 to 1"):
             cores.run(Events(np.array([0, 2]), np.array([1, axon], np.int32)))
         assert cores.run(Events(np.array([0, 1]), np.array([1], np.int32)), packet_room=8).fault is None
 
@@ -130,15 +131,17 @@ def test_a_batch_may_be_cut_anywhere() -> None:
         whole = cores.run(events, 5, 6, STALLED, 200)
         busy(cores)
         parts = [
-            cores.run(Events(np.arange(last - first + 1), events.axon[first:last]), 5 + first, 6, STALLED, 200)
+            cores.run(Events(np.arange(last - first + 1), events.event[first:last]), 5 + first, 6, STALLED, 200)
             for first, last in ((0, 1), (1, 8), (8, 12))
         ]
-    for name in ("u", "v", "refractory", "flags", "counted", "waited", "packet_axon"):
+    for name in ("flags", "counted", "waited", "packet"):
         assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name)), name
+    for name, states in whole.states.items():
+        assert np.array_equal(np.concatenate([part.states[name] for part in parts]), states), name
     for part in (whole, *parts):
         assert part.read[-1].all()
-        assert np.array_equal(part.cycles, part.since_read(part.counted))
-        assert np.array_equal(part.stalls, part.since_read(part.waited))
+        assert np.array_equal(part.counters["cycles"], part.since_read(part.counted))
+        assert np.array_equal(part.counters["stalls"], part.since_read(part.waited))
     assert whole.waited.sum() > 0
 
 
@@ -150,10 +153,10 @@ def test_counters_are_read_behind_a_share_of_the_ticks() -> None:
         some, every = (cores.run(events, 0, 16, STALLED, 400, reads) for reads in (0.25, 1.0))
     assert every.read.all()
     assert np.array_equal(every.since[:, 0], np.arange(40))
-    assert np.array_equal(every.cycles, every.counted)
+    assert np.array_equal(every.counters["cycles"], every.counted)
     assert 3 < np.count_nonzero(some.read) < 20
     for tick in np.flatnonzero(some.read):
         last = max([tick // 16 * 16, *(np.flatnonzero(some.read[:tick, 0]) + 1).tolist()])
         assert some.since[tick, 0] == last
-        assert some.cycles[tick, 0] == some.counted[last : tick + 1].sum()
+        assert some.counters["cycles"][tick, 0] == some.counted[last : tick + 1].sum()
     assert np.array_equal(some.counted, every.counted)

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from neuroemu.cosim.compare import Difference, first_difference
-from neuroemu.cosim.core import LEFT_RANGE, SPIKED, RtlCores, Stalls, library_of
-from neuroemu.cosim.program import lacking, load, sizes_and_numbers
-from neuroemu.cosim.reference import Reference
+from neuroemu.cosim.core import LEFT_RANGE, SPIKED, Stalls, library_of
+from neuroemu.cosim.lif_program import lacking, rtl_program
 from rtl.tests.planted import BUGS, OF_THREE_STAGES, with_bug
 from rtl.tests.random_programs import BUILDS, EDGES, random_case
 
@@ -48,9 +47,10 @@ def compared(name: str, seed: int, neuron_ticks: int = NEURON_TICKS, folder: Pat
     assert lacking(case.image, build) == ()
     turn = STALLS[seed % len(STALLS)]
     stalls = Stalls(turn.events, turn.packets, seed)
-    reference = Reference(case.image, build.cycles, case.period)
-    with RtlCores(build, *sizes_and_numbers(case.image.cores), folder=folder, noise=seed) as cores:
-        assert load(case.image, cores) == ()
+    program = rtl_program(case.image, build)
+    reference = program.reference(case.period)
+    with program.cores(folder=folder, noise=seed) as cores:
+        assert program.load(cores) == ()
         for first, last in batches(case.ticks):
             expected, chunk = reference.advance(case.stimulus, first, last)
             events = reference.events(case.stimulus, first, last)
@@ -58,11 +58,11 @@ def compared(name: str, seed: int, neuron_ticks: int = NEURON_TICKS, folder: Pat
             told.difference = first_difference(expected, record, reference.first_neuron.tolist())
             if told.difference is not None:
                 return told
-            told.neuron_ticks += record.v.size
+            told.neuron_ticks += record.flags.size
             told.spikes += int(np.count_nonzero(record.flags & SPIKED))
-            told.packets += record.packet_core.shape[0]
-            told.events += events.axon.shape[0]
-            told.refractory += int(np.count_nonzero(record.refractory))
+            told.packets += record.packet.shape[0]
+            told.events += events.event.shape[0]
+            told.refractory += int(np.count_nonzero(record.states["refractory"]))
             told.left_range += int(np.count_nonzero(record.flags & LEFT_RANGE))
             told.wraps += int(chunk.range_events["accumulator_wraps"].sum())
             told.stalls += int(record.waited.sum())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from neuroemu.cosim.compare import first_difference
 from neuroemu.cosim.core import Fault, Record
@@ -29,28 +30,24 @@ def sides() -> tuple[Expected, Record]:
     flags[1, 4] |= 2
     left = np.zeros((TICKS, 2), np.int64)
     left[1, 1] = 1
-    packet = np.array([1]), np.array([7])
+    packet = np.array([[1, 7]], np.int32)
     zeros = np.zeros((TICKS, 2), np.int64)
     sizes = np.tile(np.diff(FIRST_NEURON), (TICKS, 1)).astype(np.int32)
-    expected = Expected(u, v, refractory, spiked, cycles, left.sum(axis=0), start, *packet)
+    states = {"u": u, "v": v, "refractory": refractory}
+    expected = Expected(states, spiked, {"cycles": cycles}, left.sum(axis=0), start, packet)
     each = np.tile(np.arange(TICKS)[:, None], (1, 2))
     record = Record(
         ticks=TICKS,
-        u=u,
-        v=v,
-        refractory=refractory,
+        states=states,
         flags=flags,
         updates=sizes,
         counted=cycles,
         waited=zeros,
         read=np.ones((TICKS, 2), np.bool_),
         since=each,
-        cycles=cycles,
-        stalls=zeros,
-        left_range=left,
+        counters={"cycles": cycles, "stalls": zeros, "left_range": left},
         packet_start=start,
-        packet_core=packet[0],
-        packet_axon=packet[1],
+        packet=packet,
         clocks=99,
         fault=None,
     )
@@ -58,9 +55,18 @@ def sides() -> tuple[Expected, Record]:
 
 
 def with_one_more(record: Record, name: str, place: tuple[int, int]) -> Record:
-    array = getattr(record, name).copy()
-    array[place] += 1
-    return replace(record, **{name: array})
+    """With a value, a state or a counter larger by one."""
+    for group in ("states", "counters"):
+        values = getattr(record, group)
+        if name in values:
+            return replace(record, **{group: {**values, name: _one_more(values[name], place)}})
+    return replace(record, **{name: _one_more(getattr(record, name), place)})
+
+
+def _one_more(array: NDArray[Any], place: tuple[int, int]) -> NDArray[Any]:
+    more = array.copy()
+    more[place] += 1
+    return more
 
 
 def found(record: Record) -> Any:
@@ -81,16 +87,13 @@ def test_a_state_is_found_with_its_core_and_neuron(name: str) -> None:
 def test_a_missing_spike_is_told_before_its_missing_packet() -> None:
     record = sides()[1]
     flags = record.flags & 2
-    nothing = np.zeros(0, np.int32)
-    silent = replace(
-        record, flags=flags, packet_start=record.packet_start * 0, packet_core=nothing, packet_axon=nothing
-    )
+    silent = replace(record, flags=flags, packet_start=record.packet_start * 0, packet=record.packet[:0])
     difference = found(silent)
     assert (difference.tick, difference.neuron, difference.quantities) == (2, 1, ("spiked",))
 
 
 def test_a_packet_to_another_axon_is_a_difference() -> None:
-    difference = found(replace(sides()[1], packet_axon=np.array([8], np.int32)))
+    difference = found(replace(sides()[1], packet=np.array([[1, 8]], np.int32)))
     assert (difference.tick, difference.core, difference.neuron) == (2, 1, None)
     assert (difference.model, difference.rtl) == ({"packets": [[1, 7]]}, {"packets": [[1, 8]]})
 
@@ -134,26 +137,11 @@ def test_the_first_tick_wins_and_in_it_the_first_core() -> None:
 
 def test_a_broken_protocol_is_told_when_everything_before_agrees() -> None:
     record = sides()[1]
-    cut = {
-        name: getattr(record, name)[:2]
-        for name in (
-            "u",
-            "v",
-            "refractory",
-            "flags",
-            "updates",
-            "cycles",
-            "counted",
-            "read",
-            "since",
-            "stalls",
-            "waited",
-            "left_range",
-        )
+    cut: dict[str, Any] = {
+        name: getattr(record, name)[:2] for name in ("flags", "updates", "counted", "read", "since", "waited")
     }
-    nothing = np.zeros(0, np.int32)
-    stuck = replace(
-        record, ticks=2, packet_start=record.packet_start[:5], packet_core=nothing, packet_axon=nothing, **cut
-    )
+    for group in ("states", "counters"):
+        cut[group] = {name: array[:2] for name, array in getattr(record, group).items()}
+    stuck = replace(record, ticks=2, packet_start=record.packet_start[:5], packet=record.packet[:0], **cut)
     difference = found(replace(stuck, fault=Fault(2, 1, "does not answer")))
     assert (difference.tick, difference.core, difference.rtl) == (2, 1, {"protocol": "does not answer"})

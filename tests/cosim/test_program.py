@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from neuroemu.cosim.agreement import cosimulate
-from neuroemu.cosim.core import Build
-from neuroemu.cosim.program import build_of, lacking, memories, prepared
+from neuroemu.cosim.lif import Build
+from neuroemu.cosim.lif_program import build_of, lacking, memories, prepared
 from neuroemu.errors import BadInput, DoesNotFit
 from neuroemu.families.lifcore.crossbar import weights_of
 from neuroemu.families.lifcore.image import CoreImage, ProgramImage, unpack
