@@ -28,134 +28,49 @@ _tick_in_32_bits = narrow(dynamics.tick)
 
 
 @inlined
-def _update_all(
-    core: int,
-    leak_block: int,
-    threshold_block: int,
-    reset_block: int,
-    v: Any,
-    synaptic: Any,
-    leak: Any,
-    alpha: Any,
-    beta: Any,
-    reset: Any,
-    mode: Any,
-    zero_clamp: Any,
-    overflow: Any,
-    compat: Any,
-    after: Any,
-    spiked: Any,
-    changed: Any,
-    left: Any,
-) -> Any:
-    """One tick of a core's neurons, random numbers left out; not 0 if any left its range.
+def _update_all(core: int, v: Any, neurons: Neurons, zero_clamp: int, overflow: int, compat: int, room: Scratch) -> Any:
+    """One tick of a core's neurons, random numbers left out, into ``room``; not 0 if any left its range.
 
     32 bits suffice: a potential has 20, a threshold with its random part 19, and 256 weights of 9 bits have 17.
     """
+    leaks, thresholds, resets = neurons.block[core, LEAK], neurons.block[core, THRESHOLD], neurons.block[core, RESET]
     any_left = np.int32(0)
     for neuron in range(SIZE):
-        modes = np.int32(mode[reset_block, neuron])
+        modes = np.int32(neurons.mode[resets, neuron])
         before = v[core, neuron]
         new, fired, beyond = _tick_in_32_bits(
             before,
-            synaptic[neuron],
-            np.int32(leak[leak_block, neuron]),
+            room.synaptic[neuron],
+            np.int32(neurons.leak[leaks, neuron]),
             np.int32((modes >> 3) & 1),
             np.int32(zero_clamp),
-            alpha[threshold_block, neuron],
-            beta[threshold_block, neuron],
+            neurons.alpha[thresholds, neuron],
+            neurons.beta[thresholds, neuron],
             np.int32(0),
-            reset[reset_block, neuron],
+            neurons.reset[resets, neuron],
             np.int32(modes & 3),
             np.int32((modes >> 2) & 1),
             np.int32(overflow),
             np.int32(compat),
         )
-        after[neuron] = new
-        spiked[neuron] = fired
-        changed[neuron] = fired | (new != before) | beyond
-        left[neuron] = beyond
+        room.after[neuron] = new
+        room.spiked[neuron] = fired
+        room.changed[neuron] = fired | (new != before) | beyond
+        room.left[neuron] = beyond
         any_left = np.int32(any_left | np.int32(beyond))
     return any_left
 
 
 @inlined
-def update_as_in_the_paper(
-    core: int,
-    blocks: Any,
-    v: Any,
-    synaptic: Any,
-    leak: Any,
-    alpha: Any,
-    beta: Any,
-    reset: Any,
-    mode: Any,
-    after: Any,
-    spiked: Any,
-    changed: Any,
-    left: Any,
-) -> Any:
+def update_as_in_the_paper(core: int, v: Any, neurons: Neurons, room: Scratch) -> Any:
     """The default rules as constants, which makes the loop shorter."""
-    return _update_all(
-        core,
-        blocks[core, LEAK],
-        blocks[core, THRESHOLD],
-        blocks[core, RESET],
-        v,
-        synaptic,
-        leak,
-        alpha,
-        beta,
-        reset,
-        mode,
-        1,
-        dynamics.SATURATE,
-        dynamics.PAPER,
-        after,
-        spiked,
-        changed,
-        left,
-    )
+    return _update_all(core, v, neurons, 1, dynamics.SATURATE, dynamics.PAPER, room)
 
 
 @njit
-def update_as_chosen(
-    core: int,
-    blocks: Any,
-    v: Any,
-    synaptic: Any,
-    leak: Any,
-    alpha: Any,
-    beta: Any,
-    reset: Any,
-    mode: Any,
-    rules: Rules,
-    after: Any,
-    spiked: Any,
-    changed: Any,
-    left: Any,
-) -> Any:
+def update_as_chosen(core: int, v: Any, neurons: Neurons, rules: Rules, room: Scratch) -> Any:
     """Any rules."""
-    return _update_all(
-        core,
-        blocks[core, LEAK],
-        blocks[core, THRESHOLD],
-        blocks[core, RESET],
-        v,
-        synaptic,
-        leak,
-        alpha,
-        beta,
-        reset,
-        mode,
-        rules.zero_clamp,
-        rules.overflow,
-        rules.compat,
-        after,
-        spiked,
-        changed,
-        left,
-    )
+    return _update_all(core, v, neurons, rules.zero_clamp, rules.overflow, rules.compat, room)
 
 
 @njit

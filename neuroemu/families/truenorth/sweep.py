@@ -62,8 +62,7 @@ def update(
     todo, flag_words, spike_words = room.todo, changed.view(np.uint64), spiked.view(np.uint64)
     row, of_type = crossbars.row, crossbars.of_type
     rows = row.reshape(row.size)
-    block, drawing, weight, leak = neurons.block, neurons.drawing, neurons.weight, neurons.leak
-    alpha, beta, reset, mode = neurons.alpha, neurons.beta, neurons.reset, neurons.mode
+    block, drawing, weight = neurons.block, neurons.drawing, neurons.weight
     usual = (rules.zero_clamp == 1) & (rules.overflow == dynamics.SATURATE) & (rules.compat == dynamics.PAPER)
     for core in range(first_core, last_core):
         if core + 1 < last_core:
@@ -115,13 +114,9 @@ def update(
             if events:
                 count_axons(core, block[core, WEIGHT], axons, row, of_type, weight, counts, synaptic)
             if usual:
-                any_left = update_as_in_the_paper(
-                    core, block, v, synaptic, leak, alpha, beta, reset, mode, after, spiked, changed, left
-                )
+                any_left = update_as_in_the_paper(core, v, neurons, room)
             else:
-                any_left = update_as_chosen(
-                    core, block, v, synaptic, leak, alpha, beta, reset, mode, rules, after, spiked, changed, left
-                )
+                any_left = update_as_chosen(core, v, neurons, rules, room)
             draws = drawing[core, 0] | drawing[core, 1] | drawing[core, 2] | drawing[core, 3]
             if draws != ZERO:
                 key = tick_key(neurons.seed[core], tick)
