@@ -23,6 +23,11 @@ ZERO, ONE = np.uint64(0), np.uint64(1)
 FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 EVERY_BYTE = np.uint64(0x0101010101010101)
 """The lowest bit of every byte of a word."""
+_BLOCKS = tuple(
+    (np.uint64(shift), np.uint64(mask))
+    for shift, mask in ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
+)
+"""Squares of 1, 2 and 4 bits above the diagonal of 8 x 8, and how far below it their mirror images lie."""
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 
 
@@ -36,11 +41,26 @@ def _bit_numbers() -> NDArray[np.int64]:
 _BIT_NUMBER = _bit_numbers()
 
 
+def transposed(words: Words) -> Words:
+    """Bit ``8 * i + j`` of every word where ``8 * j + i`` was: Warren, Hacker's Delight, section 7-3, on whole arrays."""
+    for shift, mask in _BLOCKS:
+        moved = (words ^ (words >> shift)) & mask
+        words = words ^ moved ^ (moved << shift)
+    return words
+
+
 def lane_order(bits: NDArray[Any]) -> Words:
     """Booleans (..., 256) by neuron as uint64 words (..., 4) in lane order."""
-    lanes = np.asarray(bits, np.bool_).reshape(*bits.shape[:-1], WORDS, 8, 8).swapaxes(-1, -2)
-    packed = np.packbits(np.ascontiguousarray(lanes), axis=-1, bitorder="little")
-    return packed.reshape(*bits.shape[:-1], WORDS * 8).view("<u8").astype(np.uint64, copy=False)
+    return transposed(_words(np.packbits(np.asarray(bits, np.bool_), axis=-1, bitorder="little")))
+
+
+def lane_order_of_rows(rows: NDArray[np.uint8]) -> Words:
+    """Packed rows (..., 32), the first neuron in the highest bit, as uint64 words (..., 4) in lane order."""
+    return transposed(_words(rows)).byteswap()
+
+
+def _words(packed: NDArray[np.uint8]) -> Words:
+    return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
 
 
 @njit

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuroemu.errors import BadInput, Finding
 from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.image import Cores, ProgramImage
-from neuroemu.families.truenorth.lanes import SIZE, lane_order
+from neuroemu.families.truenorth.lanes import SIZE, lane_order, lane_order_of_rows
 from neuroemu.families.truenorth.memory import (
     AXON_SHIFT,
     CORE_SHIFT,
@@ -101,7 +101,7 @@ def _crossbars(cores: Cores) -> Crossbars:
     row = np.empty((cores.count, SIZE, SIZE // 64), np.uint64)
     for first in range(0, cores.count, _CORES_AT_ONCE):
         part = slice(first, first + _CORES_AT_ONCE)
-        row[part] = lane_order(np.unpackbits(cores.crossbar[part], axis=-1))
+        row[part] = lane_order_of_rows(cores.crossbar[part])
     of_type = np.stack([_bits(cores.axon_type == kind) for kind in range(TYPES)], axis=1)
     return Crossbars(row=row, of_type=np.ascontiguousarray(of_type))
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from neuroemu.families.truenorth.image import SIZE, Cores, ProgramImage, limits_of
+from neuroemu.families.truenorth.lanes import transposed
 from neuroemu.image.symbols import Symbols
 
 LEAK = 200
@@ -100,10 +101,22 @@ def at_rate(image: ProgramImage, chip: Any, rate_hz: float) -> ProgramImage:
 def _crossbar(rng: np.random.Generator, cores: int, of_each_type: int) -> Any:
     """Rows of axons; every neuron meets ``of_each_type`` even and as many odd axons, by two of ``_PATTERNS`` random choices."""
     patterns = rng.permuted(np.broadcast_to(np.arange(SIZE // 2) < of_each_type, (_PATTERNS, SIZE // 2)), axis=1)
+    axons = np.zeros((2, _PATTERNS, SIZE), np.bool_)
+    axons[0, :, 0::2] = axons[1, :, 1::2] = patterns
+    even, odd = np.packbits(axons, axis=-1, bitorder="little")
     crossbar = np.empty((cores, SIZE, SIZE // 8), np.uint8)
     for first in range(0, cores, _CORES_AT_ONCE):
         count = min(_CORES_AT_ONCE, cores - first)
-        chosen = patterns[rng.integers(0, _PATTERNS, (count, SIZE, 2))]
-        by_axon = chosen.swapaxes(-1, -2).reshape(count, SIZE, SIZE).swapaxes(1, 2)
-        crossbar[first : first + count] = np.packbits(np.ascontiguousarray(by_axon), axis=-1)
+        chosen = rng.integers(0, _PATTERNS, (count, SIZE, 2))
+        by_neuron = even[chosen[..., 0]] | odd[chosen[..., 1]]
+        crossbar[first : first + count] = _rows_of_axons(by_neuron)
     return crossbar
+
+
+def _rows_of_axons(by_neuron: Any) -> Any:
+    """Columns (cores, 256, 32), axon in rising bits, as the crossbar's rows, whose highest bit is the first neuron."""
+    cores, bytes_per_row = by_neuron.shape[0], SIZE // 8
+    squares = by_neuron.reshape(cores, bytes_per_row, 8, bytes_per_row)[:, :, ::-1].swapaxes(2, 3)
+    words = transposed(np.ascontiguousarray(squares).view("<u8").astype(np.uint64, copy=False))
+    by_axon = words.astype("<u8", copy=False).view(np.uint8).reshape(cores, bytes_per_row, bytes_per_row, 8)
+    return by_axon.transpose(0, 2, 3, 1).reshape(cores, SIZE, bytes_per_row)
