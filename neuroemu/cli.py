@@ -77,6 +77,12 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of mapping 
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
 JsonFileOption = Annotated[Path | None, typer.Option("-o", "--out", help="Write the JSON result to this file.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report on the terminal.")]
+ProgramInputOption = Annotated[
+    Path,
+    typer.Option(
+        "--input", "-i", help="Samples (.npz: input, optional labels), or the spike file of a model of IBM's tools."
+    ),
+]
 LimitOption = Annotated[int | None, typer.Option("--samples", min=1, help="Use only the first N samples.")]
 FloatOption = Annotated[
     int, typer.Option("--compare-samples", min=0, help="Samples compared with the float network; 0 compares none.")
@@ -232,7 +238,7 @@ def deploy(
 @app.command()
 def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A deployed program (program.nemu).")],
-    samples_file: Annotated[Path, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")],
+    samples_file: ProgramInputOption,
     out: OutOption = None,
     samples: LimitOption = None,
     probe: ProbeOption = None,
@@ -269,14 +275,14 @@ def run(
 @app.command()
 def cosim(
     program: Annotated[
-        Path, typer.Argument(metavar="PROGRAM", help="A program deployed on crossbar LIF cores (program.nemu).")
+        Path, typer.Argument(metavar="PROGRAM", help="A program deployed on lifcore-rtl or truenorth (program.nemu).")
     ],
-    samples_file: Annotated[Path, typer.Option("--input", "-i", help="Samples (.npz: input, optional labels).")],
+    samples_file: ProgramInputOption,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for cosim.json and the waveform of a difference.")
     ] = None,
     samples: LimitOption = None,
-    stages: Annotated[int, typer.Option("--stages", help="Pipeline of the Verilog core: 1 or 3 stages.")] = 1,
+    stages: Annotated[int, typer.Option("--stages", help="Pipeline of the Verilog LIF core: 1 or 3 stages.")] = 1,
     stalls: Annotated[
         float,
         typer.Option(

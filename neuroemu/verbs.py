@@ -388,7 +388,7 @@ def deploy_mapped_and_report(
         if spikes_file.suffix == ".npz":
             inputs: Any = load_samples(spikes_file, _ports_only(machine)).inputs
         else:
-            inputs = inputs_of_spikes(read_spikes(spikes_file), model, ticks, str(spikes_file))
+            inputs = inputs_of_spikes(read_spikes(spikes_file), image.cores.number.tolist(), ticks, str(spikes_file))
         _tell_compilation(note)
         advance = None if progress is None else progress("chip ticks")
         run = machine.run(inputs, advance, probes, snapshots=snapshots, threads=threads)
@@ -420,19 +420,35 @@ def run_and_report(
     machine = Machine.load(program_file)
     if seed is not None:
         machine = machine.with_seed(seed)
-    samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
+    inputs, labels = _inputs_of_program(machine, samples_file, most_samples)
     _tell_compilation(note)
     run = machine.run(
-        samples.inputs,
+        inputs,
         None if progress is None else progress("chip ticks"),
         probes,
         snapshots=snapshots,
         threads=threads,
     )
-    report = _report(run, samples.labels, 0)
+    report = _report(run, labels, 0)
     if output.folder is not None:
         _write_run(run, report, output)
     return report
+
+
+def _inputs_of_program(machine: Machine, file: Path, most_samples: int | None) -> tuple[Any, Any]:
+    """(inputs, labels) of a program: samples, or for a model that IBM's tools mapped its spike file, which is one sample."""
+    from neuroemu.families.truenorth.image import FAMILY
+
+    if machine.program.manifest.get("family") == FAMILY and file.suffix != ".npz":
+        from neuroemu.families.truenorth.corelets import has_every_axon, inputs_of_spikes
+        from neuroemu.formats.ibm_cpe import read_spikes
+        from neuroemu.image.container import take_integers
+
+        if has_every_axon(machine.symbols):
+            core_ids = take_integers(machine.program.manifest, "cores", "manifest")
+            return inputs_of_spikes(read_spikes(file), core_ids, file=str(file)), None
+    samples = _cut_samples(load_samples(file, _ports_only(machine)), most_samples)
+    return samples.inputs, samples.labels
 
 
 def _snapshots(
@@ -569,13 +585,13 @@ def cosimulate(
     from neuroemu.cosim.core import Stalls
 
     machine = Machine.load(program_file)
-    samples = _cut_samples(load_samples(samples_file, _ports_only(machine)), most_samples)
+    inputs, labels = _inputs_of_program(machine, samples_file, most_samples)
     _tell_compilation(note)
     agreement = cosimulate(
         machine.program,
-        samples.inputs,
+        inputs,
         file=program_file.name,
-        labels=samples.labels,
+        labels=labels,
         stages=stages,
         stalls=Stalls(stalls, stalls, seed),
         wave=None if output.folder is None else output.aside(WAVE_FILE),

@@ -99,8 +99,8 @@ class Agreement:
 
     @property
     def equal_predictions(self) -> int | None:
-        """Samples for which both sides predict the same class."""
-        if self.model is None or self.rtl is None:
+        """Samples for which both sides predict the same class; None where there is no output, or a difference."""
+        if self.model is None or self.rtl is None or not self.model.outputs:
             return None
         return int(np.count_nonzero(self.model.predictions() == self.rtl.predictions()))
 
@@ -152,6 +152,8 @@ class Agreement:
             highlight=False,
             soft_wrap=True,
         )
+        if self.equal_predictions is None:
+            return
         told = f"{self.equal_predictions:,} of {self.samples:,} predictions are equal"
         if self.correct is not None:
             told += f", {percent(self.correct / self.samples)} right"
@@ -201,7 +203,7 @@ def cosimulate(
         course.write_wave(difference, wave, progress)
     model, rtl_run = (None, None) if difference is not None or course.memory else _runs(rtl, course, presented)
     correct = None
-    if rtl_run is not None and labels is not None:
+    if rtl_run is not None and rtl_run.outputs and labels is not None:
         correct = int(np.count_nonzero(rtl_run.predictions() == labels))
     return Agreement(
         file=file,

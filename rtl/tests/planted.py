@@ -58,6 +58,18 @@ CROSSBAR_BUGS = {
 """What is wrong -> (file, right, wrong, what differs first)."""
 
 _OTHERS = {
+    "a threshold is reached one above it": (
+        "tn_datapath.v",
+        "wire fires = !over[20];",
+        "wire fires = !over[20] && over != 21'sd0;",
+    ),
+    "seeds of cores are forgotten": ("crossbar_core.v", "{run_seed, core_seed}", "{run_seed, 32'd0}"),
+    "a clear keeps spikes that are under way": (
+        "crossbar_core.v",
+        "state <= clear ? Clear :",
+        "state <= clear ? Idle :",
+    ),
+    "a row loses a bit on the bus": ("crossbar_core.v", "window  <= cfg_wdata;", "window  <= cfg_wdata & ~32'd1;"),
     "the search for a synapse never ends": ("tn_next_synapse.v", "filled & -filled", "filled & -filled & ~1"),
     "a threshold always gets its lowest bit on the bus": (
         "lif_core.v",

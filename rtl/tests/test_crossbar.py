@@ -334,6 +334,25 @@ def test_planted_bugs_are_found(bug: str, tmp_path: Path) -> None:
     assert found.quantities == CROSSBAR_BUGS[bug][3]
 
 
+@pytest.mark.parametrize(
+    ("bug", "tick"), [("seeds of cores are forgotten", 0), ("a clear keeps spikes that are under way", 20)]
+)
+def test_what_only_cores_and_samples_together_show_is_found(bug: str, tick: int, tmp_path: Path) -> None:
+    image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
+    run = Course(rtl_program(image, SMALL), stimulus, 60, 20, folder=with_bug(bug, tmp_path))
+    found = run.run()
+    assert found is not None
+    assert found.tick == tick
+
+
+def test_a_bus_that_forgets_is_told_before_anything_runs(tmp_path: Path) -> None:
+    image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
+    run = Course(rtl_program(image, SMALL), stimulus, 60, 20, folder=with_bug("a row loses a bit on the bus", tmp_path))
+    assert run.run() is None
+    assert [(finding.code, finding.where) for finding in run.memory] == [("NE7221", "core 0"), ("NE7221", "core 1")]
+    assert all("words of rows are not what was written" in finding.message for finding in run.memory)
+
+
 def test_a_core_that_hangs_is_told(tmp_path: Path) -> None:
     image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
     found = difference(image, stimulus, with_bug("the search for a synapse never ends", tmp_path))

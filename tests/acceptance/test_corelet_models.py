@@ -78,6 +78,19 @@ def test_the_program_runs_again_without_the_model(deployed: tuple[Path, Answer],
     assert json.loads(answer.out)["run"]["counters"]["input_spikes"] == 128
 
 
+def test_the_program_runs_the_spike_file_of_its_model_alone(
+    deployed: tuple[Path, Answer], files: tuple[Path, Path, Any], tmp_path: Path
+) -> None:
+    out, _ = deployed
+    answer = neuroemu("run", out / "program.nemu", "-i", files[1], "--json")
+    assert answer.exit_code == 0
+    assert answer.document["run"]["counters"]["input_spikes"] == np.unique(files[2]["inputs"], axis=0).shape[0]
+    wrong = tmp_path / "wrong.sfti"
+    wrong.write_text(spikes_text(CpeSpikes(np.array([0]), np.array([7]), np.array([0]))))
+    answer = neuroemu("run", out / "program.nemu", "-i", wrong, "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE6030"])
+
+
 def test_without_input_the_model_is_checked_and_written(files: tuple[Path, Path, Any], tmp_path: Path) -> None:
     answer = neuroemu("deploy", files[0], "--chip", "truenorth", "-o", tmp_path / "out")
     assert answer.exit_code == 0 and "Fits" in answer.out and "Not mapped" not in answer.out

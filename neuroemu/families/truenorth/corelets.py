@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,18 +92,22 @@ def _crowded(model: CpeModel) -> Iterator[Finding]:
     yield from too_many("neurons", model.size, f"{model.file}: crossbarSize")
 
 
-def inputs_of_spikes(spikes: CpeSpikes, model: CpeModel, ticks: int | None = None, file: str = "spikes") -> SpikeTimes:
+def inputs_of_spikes(
+    spikes: CpeSpikes, core_ids: Sequence[int], ticks: int | None = None, file: str = "spikes"
+) -> SpikeTimes:
     """Spikes for the port of :func:`image_of_model`, in the ticks that integrate them; those to one axon and tick are one.
 
     Args:
+        core_ids: of the model, in its order; a program's core numbers.
         ticks: ticks to run; default until all delays after the last spike have passed, up to :data:`MOST_TICKS`.
 
     Raises:
         BadInput: NE6030 for spikes to cores or axons that the model does not have, or at or after ``ticks``.
     """
-    position = {core.id: place for place, core in enumerate(model.cores)}
+    ids = np.asarray(core_ids, np.int64)
+    order = np.argsort(ids)
     tick = spikes.tick + spikes.delay
-    known = np.isin(spikes.core, np.array(list(position), np.int64)) & (spikes.axon < SIZE)
+    known = np.isin(spikes.core, ids) & (spikes.axon < SIZE)
     last = int(tick.max(initial=-1)) + 1
     period = last + AFTER_LAST_SPIKE if ticks is None else ticks
     findings = []
@@ -121,11 +125,14 @@ def inputs_of_spikes(spikes: CpeSpikes, model: CpeModel, ticks: int | None = Non
         )
     if findings:
         raise BadInput(findings)
-    place_of = np.zeros(max(position, default=0) + 1, np.int64)
-    place_of[list(position)] = list(position.values())
-    source = place_of[spikes.core] * SIZE + spikes.axon
+    source = order[np.searchsorted(ids[order], spikes.core)] * SIZE + spikes.axon
     once = np.unique(np.stack([tick, source], axis=1), axis=0)
     return SpikeTimes(once[:, 0].copy(), once[:, 1].astype(np.int32), period)
+
+
+def has_every_axon(symbols: Symbols) -> bool:
+    """Whether the input of a program is the port of :func:`image_of_model`."""
+    return [(port.name, port.shape[1:]) for port in symbols.inputs] == [(PORT, (SIZE,))]
 
 
 def _columns(model: CpeModel, mesh_columns: int) -> tuple[dict[str, Int64], NDArray[np.bool_], NDArray[np.bool_]]:

@@ -49,6 +49,10 @@ def small_model(types: dict[str, int] | None = None, **changes: Any) -> CpeModel
     return CpeModel(SIZE, {1: DEFAULTS | (types or {})}, (core,), "small.json")
 
 
+SMALL_IDS = (0,)
+"""Of its cores."""
+
+
 @pytest.mark.parametrize(
     "name", ["ibm_cpe_example1", "ibm_cpe_example2", "ibm_cpe_bootcamp11", "ibm_cpe_pattern_match"]
 )
@@ -58,7 +62,7 @@ def test_a_model_and_a_spike_file_give_the_recorded_output_spikes(name: str) -> 
     ticks = data["synaptic_events"].shape[0]
     spikes = CpeSpikes(rows[:, 0] - 1, rows[:, 1], rows[:, 3]) if rows[:, 0].min() else None
     spikes = spikes or CpeSpikes(rows[:, 0], rows[:, 1], rows[:, 3], delay=0)
-    run = Machine(program_of(model, CHIP)).run(inputs_of_spikes(spikes, model, ticks))
+    run = Machine(program_of(model, CHIP)).run(inputs_of_spikes(spikes, [core.id for core in model.cores], ticks))
     written = output_spikes(model, {symbol.name: run.events(symbol.name)[1:] for symbol in run.populations})
     wanted = [
         (int(tick), -32 - int(pin) // SIZE, int(pin) % SIZE)
@@ -164,19 +168,19 @@ def test_a_model_without_any_used_neuron_is_refused() -> None:
 def test_spikes_that_do_not_fit_the_model_are_refused(spikes: Any, ticks: int | None, told: str) -> None:
     given = CpeSpikes(*(np.array([value]) for value in spikes))
     with pytest.raises(BadInput, match="NE6030") as caught:
-        inputs_of_spikes(given, small_model(), ticks)
+        inputs_of_spikes(given, SMALL_IDS, ticks)
     assert told in str(caught.value.findings[0])
 
 
 def test_a_run_ends_when_all_delays_after_the_last_input_are_over() -> None:
     given = CpeSpikes(np.array([4]), np.array([0]), np.array([7]))
-    found = inputs_of_spikes(given, small_model())
+    found = inputs_of_spikes(given, SMALL_IDS)
     assert (found.ticks, found.tick.tolist(), found.source.tolist()) == (22, [5], [7])
 
 
 def test_spikes_to_one_axon_and_tick_are_one_and_come_in_order() -> None:
     given = CpeSpikes(np.array([9, 4, 4, 4]), np.zeros(4, np.int64), np.array([1, 7, 3, 7]))
-    found = inputs_of_spikes(given, small_model())
+    found = inputs_of_spikes(given, SMALL_IDS)
     assert list(zip(found.tick.tolist(), found.source.tolist(), strict=True)) == [(5, 3), (5, 7), (10, 1)]
 
 
@@ -197,7 +201,7 @@ def test_a_crossbar_too_large_is_refused_before_anything_is_allocated() -> None:
 def test_a_late_spike_costs_no_memory_for_the_ticks_before_it() -> None:
     given = CpeSpikes(np.array([15_000_000]), np.array([0]), np.array([7]))
     tracemalloc.start()
-    found = inputs_of_spikes(given, small_model())
+    found = inputs_of_spikes(given, SMALL_IDS)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (found.ticks, most < 1 << 20) == (15_000_018, True)
