@@ -158,16 +158,18 @@ module crossbar_core #(
   wire [RowBits-1:0] stored;
   wire [`TN_ROW_FIELDS-1:0] field = row[RowBits-1:AXONS];
   wire row_write = state == Write || state == Store;
+  wire row_enable = row_write || state == Read || state == Fetch;
+  wire [RowBits-1:0] row_data = state == Store ? row : {stored[RowBits-1:AXONS+20], new_v, stored[AXONS-1:0]};
 
   sram_sp #(
       .WORDS(NEURONS),
       .WIDTH(RowBits)
   ) rows (
       .clk(clk),
-      .enable(row_write || state == Read || state == Fetch),
+      .enable(row_enable),
       .write(row_write),
       .address(neuron),
-      .write_data(state == Store ? row : {stored[RowBits-1:AXONS+20], new_v, stored[AXONS-1:0]}),
+      .write_data(row_data),
       .read_data(stored)
   );
 
@@ -183,16 +185,19 @@ module crossbar_core #(
   wire [3:0] in_slot = tick[3:0] + (in_last ? 4'd0 : in_delay - 4'd1);
   wire stray = !in_last && ({1'b0, in_axon} >= Axons[8:0] || in_delay == 4'd0);
   wire slot_write = state == Clear || state == Mark || state == Open;
+  wire slot_enable = slot_write || accept && !stray;
+  wire [3:0] slot_address = state == Idle ? in_slot : slot;
+  wire [AXONS-1:0] slot_bits = state == Mark ? slot_data | mark : {AXONS{1'b0}};
 
   sram_sp #(
       .WORDS(16),
       .WIDTH(AXONS)
   ) slots (
       .clk(clk),
-      .enable(slot_write || accept && !stray),
+      .enable(slot_enable),
       .write(slot_write),
-      .address(state == Idle ? in_slot : slot),
-      .write_data(state == Mark ? slot_data | mark : {AXONS{1'b0}}),
+      .address(slot_address),
+      .write_data(slot_bits),
       .read_data(slot_data)
   );
 
@@ -208,13 +213,14 @@ module crossbar_core #(
   generate
     if (Seeds) begin : g_random
       wire second = state == Key && drawn && keyed;
+      wire start = state == Open || second || drawing;
       wire [63:0] place = key ^ {{(32 - NEURON_BITS) {1'b0}}, neuron, 23'd0, draw};
       tn_random #(
           .STEP(DRAW_STEP)
       ) random (
           .clk(clk),
           .rst(rst),
-          .start(state == Open || second || drawing),
+          .start(start),
           .value(state == Open ? {run_seed, core_seed} : second ? mixed ^ {32'd0, tick} : place),
           .done(drawn),
           .mixed(mixed)
@@ -500,4 +506,8 @@ module crossbar_core #(
   assign upd_spiked = new_spiked;
   assign upd_left_range = new_left;
   assign upd_v = new_v;
+
+`ifdef FORMAL
+`include "crossbar_core_properties.vh"
+`endif
 endmodule

@@ -18,4 +18,8 @@ module sram_sp #(
       if (write) memory[address] <= write_data;
       else read_data <= memory[address];
     end
+
+`ifdef FORMAL_PARTS
+`include "sram_sp_properties.vh"
+`endif
 endmodule

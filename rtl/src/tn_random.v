@@ -65,4 +65,8 @@ module tn_random #(
 
   assign done  = finished;
   assign mixed = sum ^ (sum >> 31);
+
+`ifdef FORMAL_PARTS
+`include "tn_random_properties.vh"
+`endif
 endmodule

@@ -26,7 +26,7 @@ from rtl.mutation.datapath import (
 from rtl.tests.evaluation import evaluated, evaluation
 
 SUMMARY, ROWS = read_ledger()
-RENEW = "run python rtl/mutation/datapath.py after changing the datapath"
+RENEW = "run python -m rtl.mutation.datapath after changing the datapath"
 
 
 def title(build: Build) -> str:
