@@ -233,7 +233,7 @@ class RtlCores:
         self._position = np.full(int(self._number.max()) + 1, -1, np.int32)
         self._position[self._number] = np.arange(len(self.numbers))
         clear = build.register("control"), np.ones(1, np.uint32)
-        self._restart = [clear] * len(self.sizes)
+        self.restart_with([clear] * len(self.sizes))
         self.reset()
 
     def __enter__(self) -> Self:
@@ -274,9 +274,14 @@ class RtlCores:
         self._transfer(self._library.core_read, position, addresses, words)
         return words
 
-    def restart_with(self, position: int, addresses: Word, words: Word) -> None:
-        """Words that a core gets at the start of a sample, a clear among them; without this call it is the clear alone."""
-        self._restart[position] = np.asarray(addresses, np.uint32), np.asarray(words, np.uint32)
+    def restart_with(self, restarts: Sequence[tuple[Word, Word]]) -> None:
+        """Addresses and words that each core gets at the start of a sample, a clear at the end; before, it is the clear alone."""
+        addresses, words = zip(*restarts, strict=True)
+        self._restart: dict[str, NDArray[Any]] = {
+            "restart_start": np.cumsum([0, *(part.size for part in words)], dtype=np.int64),
+            "restart_address": np.concatenate(addresses).astype(np.uint32),
+            "restart_word": np.concatenate(words).astype(np.uint32),
+        }
 
     def run(
         self,
@@ -325,12 +330,10 @@ class RtlCores:
         passed: dict[str, NDArray[Any]] = {
             "after_start": np.ascontiguousarray(events.start, np.int64),
             "before_start": np.ascontiguousarray(before.start, np.int64),
-            "restart_start": np.cumsum([0, *(part.size for part, _ in self._restart)], dtype=np.int64),
-            "restart_address": np.concatenate([part for part, _ in self._restart]),
-            "restart_word": np.concatenate([part for _, part in self._restart]),
             "counter_address": address,
             "state": _addresses(states),
             "counter": _addresses(counters),
+            **self._restart,
         }
         tick_address = -1 if build.tick_register is None else int(build.register(build.tick_register)[0])
         batch = _Batch(
@@ -347,9 +350,7 @@ class RtlCores:
             most_clocks=most_clocks,
             **{name: array.ctypes.data for name, array in (cells | sent | given | passed).items()},
         )
-        already = (
-            self._counters() if most_clocks == FOREVER else {name: np.zeros(cores, np.uint32) for name in counters}
-        )
+        already = self._counters()
         done = self._library.core_run(
             (ctypes.c_void_p * cores)(*self._cores),
             ctypes.c_int32(cores),

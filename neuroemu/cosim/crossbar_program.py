@@ -30,8 +30,8 @@ def prepared(image: ProgramImage, stages: int) -> RtlProgram:
         BadInput: NE7219 for more than one stage.
     """
     if stages != 1:
-        message = f"--stages is {stages}; the crossbar core takes one neuron after the other and has no pipeline"
-        raise BadInput(Finding("NE7219", message, fixes=("leave it out",)))
+        message = f"{stages} stages; the crossbar core takes one neuron after the other and has no pipeline"
+        raise BadInput(Finding("NE7219", message, fixes=("leave --stages out",)))
     return rtl_program(image, CrossbarBuild())
 
 

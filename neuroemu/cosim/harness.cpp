@@ -44,6 +44,7 @@ struct Core {
     VerilatedContext context;
     std::unique_ptr<Vcore> top;
     int64_t clock = 0;
+    bool watched = true;
 #ifdef TRACE
     std::unique_ptr<VerilatedVcdC> trace;
 #endif
@@ -72,7 +73,7 @@ struct Core {
 
     void dump(int half) {
 #ifdef TRACE
-        if (trace->isOpen()) trace->dump(static_cast<uint64_t>(2 * clock + half));
+        if (watched && trace->isOpen()) trace->dump(static_cast<uint64_t>(2 * clock + half));
 #else
         (void)half;
 #endif
@@ -185,11 +186,12 @@ struct Run {
         return false;
     }
 
-    // The words that a sample starts with.
+    // The words that a sample starts with. A waveform has the last one only, the clear: a memory that is written would fill it.
     bool restart(int64_t row, int32_t number) {
         Core& core = *cores[number];
         for (int64_t at = batch.restart_start[number]; at < batch.restart_start[number + 1]; ++at) {
             uint32_t word = batch.restart_word[at];
+            core.watched = at + 1 == batch.restart_start[number + 1];
             if (!core.configure(true, batch.restart_address[at], word)) return fault(NO_ANSWER, row, number);
         }
         uint32_t tick = static_cast<uint32_t>(batch.first_tick + row);

@@ -82,10 +82,10 @@ class RtlProgram:
     def load(self, cores: RtlCores) -> tuple[Finding, ...]:
         """Write every core's words and read them back; NE7221 for each memory that does not return what was written."""
         findings = []
+        cores.restart_with(self.restarts)
         for position, memories in enumerate(self.memories):
             for memory in memories:
                 memory.write(cores, position)
-            cores.restart_with(position, *self.restarts[position])
             for memory in memories:
                 if wrong := memory.wrong(cores, position):
                     message = f"{wrong} of {memory.word.size} words of {memory.name} are not what was written"

@@ -70,6 +70,7 @@ _OTHERS = {
         "state <= clear ? Idle :",
     ),
     "a row loses a bit on the bus": ("crossbar_core.v", "window  <= cfg_wdata;", "window  <= cfg_wdata & ~32'd1;"),
+    "updates name another neuron": ("crossbar_core.v", "assign upd_neuron = neuron;", "assign upd_neuron = ~neuron;"),
     "the search for a synapse never ends": ("tn_next_synapse.v", "filled & -filled", "filled & -filled & ~1"),
     "a threshold always gets its lowest bit on the bus": (
         "lif_core.v",

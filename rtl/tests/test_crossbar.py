@@ -353,11 +353,18 @@ def test_a_bus_that_forgets_is_told_before_anything_runs(tmp_path: Path) -> None
     assert all("words of rows are not what was written" in finding.message for finding in run.memory)
 
 
-def test_a_core_that_hangs_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bug", "told"),
+    [
+        ("the search for a synapse never ends", "does not answer"),
+        ("updates name another neuron", "updates neurons out of order"),
+    ],
+)
+def test_a_core_that_breaks_its_protocol_is_told(bug: str, told: str, tmp_path: Path) -> None:
     image, stimulus = random_program(4, SMALL, cores=2, ticks=60)
-    found = difference(image, stimulus, with_bug("the search for a synapse never ends", tmp_path))
+    found = difference(image, stimulus, with_bug(bug, tmp_path))
     assert found is not None
-    assert found.rtl == {"protocol": "does not answer"}
+    assert found.rtl == {"protocol": told}
 
 
 def test_a_program_beyond_the_build_is_refused_with_everything_that_is_missing() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neuroemu.cosim.compare import first_difference
+from neuroemu.cosim.compare import IN_MEMORY, first_difference, in_memory
 from neuroemu.cosim.core import Fault, Record
 from neuroemu.cosim.reference import Expected
 
@@ -126,6 +126,17 @@ def test_ranges_that_only_the_cores_left_are_told() -> None:
         {"updates that left their range": 0},
         {"updates that left their range": 1},
     )
+
+
+def test_a_potential_in_memory_that_is_not_the_last_one_is_told() -> None:
+    expected = sides()[0]
+    kept = np.split(expected.states["v"][-1].copy(), [2])
+    assert in_memory(expected, kept, FIRST_NEURON) is None
+    kept[1][2] -= 1
+    difference = in_memory(expected, kept, FIRST_NEURON)
+    assert difference is not None
+    assert (difference.tick, difference.core, difference.neuron) == (TICKS - 1, 1, 2)
+    assert difference.model[IN_MEMORY] == difference.rtl[IN_MEMORY] + 1
 
 
 def test_the_first_tick_wins_and_in_it_the_first_core() -> None:
