@@ -31,12 +31,14 @@ class TrueNorthFamily:
 
         room = int(chip.limits.neurons.value), int(chip.limits.delay_ticks_max.value)
         from_host: frozenset[str] = frozenset()
+        sparing: frozenset[str] = frozenset()
         while True:
-            lowered = lower(network, chip, from_host)
+            lowered = lower(network, chip, from_host, sparing)
             wired = wire(network, lowered, *room)
-            if wired.early <= from_host:
+            if wired.early <= from_host and wired.late <= sparing:
                 break
             from_host |= wired.early
+            sparing |= wired.late
         placement = mapping.map_pieces(wired, chip, options.placer or DEFAULT_PLACER, options.seed)
         program = pack(mapping.build_image(lowered, wired, placement, chip, network.dialect))
         return Compiled(

@@ -18,7 +18,7 @@ from neuroemu.errors import DoesNotFit, Finding, errors_in
 from neuroemu.families.truenorth import dynamics
 from neuroemu.families.truenorth.lowered import Columns, LoweredNetwork, LoweredPopulation
 from neuroemu.families.truenorth.partial import partial_sums
-from neuroemu.families.truenorth.quantise import Demand, Quantised, Room, quantise
+from neuroemu.families.truenorth.quantise import MOST_FINER, Demand, Quantised, Room, quantise
 from neuroemu.families.truenorth.splitters import spread
 from neuroemu.families.truenorth.tiles import neighbours
 from neuroemu.image.symbols import numbered_ports
@@ -31,12 +31,19 @@ Int64 = NDArray[np.int64]
 
 FORGETS = 0.5
 """Membranes that keep less than this per step are lowered as ones that keep nothing."""
+FADES_AT = 0.4
+"""Share of the threshold at which a constant leak takes what the decay does; of 0.2, 0.3, 0.4 and 0.5 the one with the fewest wrong
+bins in the trained networks of the examples."""
 ANALOG_TICKS = 100
 """Ticks of full input that an analog population can add up."""
 LARGE_ERROR = 0.1
 MOST_COPIES = 4
-"""Axons that a source on the chip may have; one from outside may have as many as fit."""
+"""Axons that a source on the chip may have on one core; more where its population is so small that copies fit beside it."""
+MOST_SMALL_COPIES = 8
+SPARING_COPIES = 4
+"""Axons of a source that must not need relays."""
 MOST_HOST_COPIES = 16
+"""Axons that a source from outside may have."""
 DENSE = 0.3
 """Share of synapses present above which the rounded twin keeps a matrix."""
 _RESETS = {
@@ -70,18 +77,23 @@ def room_of(chip: Any) -> Room:
     )
 
 
-def lower(network: Network, chip: Any, from_host: Collection[str] = ()) -> QuantisedNetwork:
+def lower(
+    network: Network, chip: Any, from_host: Collection[str] = (), sparing: Collection[str] = ()
+) -> QuantisedNetwork:
     """Lower every population and what ends in it.
 
     Args:
         from_host: populations whose bias a host source sends; a leak would act before their first tick.
+        sparing: populations of which no more copies are made than needed for weights of both signs, so that none need relays.
 
     Raises:
         DoesNotFit: with everything that the chip cannot compute.
     """
     room = room_of(chip)
     layers = [
-        _Layer(network, population, population.neuron.spread(population.size), room, population.name in from_host)
+        _Layer(
+            network, population, population.neuron.spread(population.size), room, population.name in from_host, sparing
+        )
         for population in network.populations.values()
         if population.neuron is not None
     ]
@@ -127,8 +139,16 @@ def _analog_sources(network: Network) -> Iterator[Finding]:
 class _Layer:
     """One population with everything that ends in it, scaled and rounded."""
 
-    def __init__(self, network: Network, population: Population, neuron: Neuron, room: Room, from_host: bool):
-        self.population, self.neuron, self.room = population, neuron, room
+    def __init__(
+        self,
+        network: Network,
+        population: Population,
+        neuron: Neuron,
+        room: Room,
+        from_host: bool,
+        sparing: Collection[str],
+    ):
+        self.population, self.neuron, self.room, self.sparing = population, neuron, room, sparing
         self.name, self.size = population.name, population.size
         self.findings: list[Finding] = []
         self.remarks: list[str] = []
@@ -223,7 +243,7 @@ class _Layer:
             )
         kept = np.clip(neuron.membrane_decay, 0.0, 1.0)
         if self.loses.any():
-            worst = float((1.0 - kept[self.loses]).max()) / 2
+            worst = float((1.0 - kept[self.loses]).max()) * max(FADES_AT, 1.0 - FADES_AT)
             self._replace(
                 "NE3601",
                 f"keeps {float(np.median(kept[self.loses])):.4g} of its membrane per step; the core leaks a constant towards zero "
@@ -275,21 +295,40 @@ class _Layer:
                 weight = sp.csr_array(sp.hstack([weight, self.weight[:, [self.bias_column]]], format="csr"))
                 columns = (*columns, Columns(f"bias:{self.name}", 0, self.partial.columns.size, 1))
         self.columns = columns
-        from_chip = any(block.source not in network.inputs and not _is_bias(block.source) for block in columns)
         demand = self._demand(weight)
         self.quantised = quantise(
             weight,
             neighbours(self.population.shape),
             demand,
             self.room,
-            MOST_COPIES if from_chip else MOST_HOST_COPIES,
+            self._most_axons(network),
             shared_scale=self.neuron.threshold is None,
             constant=self.bias_column is not None,
+            most_finer=self._most_finer,
         )
         self.wanted = weight
         self.scale = self.quantised.scale
         self.registers, self.initial = self._registers()
         self.remarks.insert(0, self.quantised.kind)
+
+    def _most_axons(self, network: Network) -> Int64:
+        """int64 (columns,), axons that every source may have on one core."""
+        most = []
+        for block in self.columns:
+            if block.source in network.inputs or _is_bias(block.source):
+                own = MOST_HOST_COPIES
+            elif block.source in self.sparing:
+                own = SPARING_COPIES
+            else:
+                own = min(max(self.room.neurons // max(block.size, 1), MOST_COPIES), MOST_SMALL_COPIES)
+            most.append(np.full(block.size, own, np.int64))
+        return np.concatenate([np.zeros(0, np.int64), *most])
+
+    @property
+    def _most_finer(self) -> int:
+        """Cores that may do the work of one; their common sources need copies for each."""
+        sources = {block.source for block in self.columns}
+        return 1 if self.partial is not None or sources & set(self.sparing) else MOST_FINER
 
     def _say_parts(self, fan_in: int) -> None:
         parts, charge = self.partial.parts, self.partial.charge
@@ -313,8 +352,8 @@ class _Layer:
 
     @property
     def _fade(self) -> FloatArray:
-        """The constant leak that stands for the decay: what the decay takes at half the threshold."""
-        return np.where(self.loses, (1.0 - np.clip(self.neuron.membrane_decay, 0, 1)) * self._threshold / 2, 0.0)
+        """The constant leak that stands for the decay: what the decay takes at a usual potential."""
+        return np.where(self.loses, (1.0 - np.clip(self.neuron.membrane_decay, 0, 1)) * self._threshold * FADES_AT, 0.0)
 
     def _demand(self, weight: sp.csr_array) -> Demand:
         gate = np.abs(self._threshold - self.drive)

@@ -103,6 +103,7 @@ class Wired:
     Attributes:
         populations: of the network, with their tick offsets; relays and neurons of partial sums are not among them.
         early: populations whose leak acts before their own offset in a way that no potential at tick 0 makes up for.
+        late: populations whose spikes arrive later than in the network, because relays copy them and nothing can wait.
         place: population -> (piece, slot) of every neuron's first copy, int64 each.
     """
 
@@ -115,6 +116,7 @@ class Wired:
     relays: int
     copies: int
     early: frozenset[str]
+    late: frozenset[str]
 
 
 def wire(network: Network, lowered: LoweredNetwork, neurons: int, most_delay: int) -> Wired:
@@ -145,6 +147,7 @@ def wire(network: Network, lowered: LoweredNetwork, neurons: int, most_delay: in
         relays=builder.relays,
         copies=builder.copies,
         early=frozenset(builder.early),
+        late=frozenset(builder.late),
     )
 
 
@@ -189,6 +192,7 @@ class _Wiring:
         self.place: dict[str, tuple[Int64, Int64]] = {}
         self.findings: list[Finding] = []
         self.early: set[str] = set()
+        self.late: set[str] = set()
         self.relays = self.copies = 0
         self._relays_of: dict[str, int] = {}
         self._senders: list[dict[str, list[Int64]]] = []
@@ -355,6 +359,8 @@ class _Wiring:
     def _in_time(self, name: str, ends: Endpoints, ticks: Int64, depth: Any) -> Int64:
         """Ticks from spike to effect, at least the hops that it takes; what is late or too long is said per target."""
         late, long = ticks < depth, ticks - depth + 1 > self.most_delay
+        if late.any():
+            self.late.add(name)
         for wrong, code in ((late, "NE3605"), (long, "NE3607")):
             owners: dict[str, int] = {}
             for place in np.flatnonzero(wrong).tolist():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neuroemu.families.truenorth.codes import CODES, TYPES, Table, clustered, fitted, nearest, selected
+from neuroemu.families.truenorth.codes import CODES, TYPES, Table, clustered, fitted, selected
 from neuroemu.families.truenorth.lowered import Tile
-from neuroemu.families.truenorth.tiles import coded_tiles, cut, dense_part, row_table
+from neuroemu.families.truenorth.mixed import ROUNDS, Shared, balanced, shared_out
+from neuroemu.families.truenorth.tiles import coded_tiles, cut, dense_part, row_table, shared_tile
 
 FloatArray = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -20,6 +21,21 @@ NEAR = 0.005
 """A code with fewer axons is taken when its error is larger by so much of the largest weight at most."""
 
 EXACT = 1e-9
+FINE = 0.012
+"""Errors of the largest weight up to which all sources have the same axons; above, each may have axons of its own."""
+COARSE = 0.02
+VERY_COARSE = 0.1
+"""Errors of the largest weight above which neurons of few or of many cores are spread over more, so that fewer share axons."""
+FEW = 4
+"""Cores of a population that are few."""
+WORTH = 0.9
+HOPELESS = 0.97
+"""Shares of the error that may be left when neurons take twice the cores, for it to be done and for it to be tried further."""
+QUICK_ROUNDS = 3
+MOST_FINER = 8
+"""Cores over which the neurons of one are spread at most."""
+CONSTANT_HEED = 8.0
+"""How much the square error of a source that fires in every tick counts beside that of one which rarely does."""
 MOST_SORTED = 32
 """Tiles of a population for which sorting the sources is tried although they could have several axons."""
 
@@ -71,38 +87,43 @@ def quantise(
     order: Int64,
     demand: Demand,
     room: Room,
-    most_axons: int,
+    most: Int64,
     *,
     shared_scale: bool,
     constant: bool = False,
+    most_finer: int = 1,
 ) -> Quantised:
     """The code with the least error that fits a core; a smaller one if it is as good.
 
     Args:
         weight: CSR (neurons, columns), float units; no row has more synapses than a core has axons.
         order: neurons as they are cut into tiles.
-        most_axons: axons that a source may have.
+        most: int64 (columns,), axons that each source may have.
         shared_scale: whether all neurons must count on one scale.
         constant: whether the last column is a source that fires in every tick. Where the other weights lose nothing by it, it
             has an axon type of its own, which holds it exactly.
+        most_finer: cores over which the neurons of one may be spread where that makes weights more precise.
     """
-    among = _quantised(weight, order, demand, room, most_axons, shared_scale)
+    heed = np.ones(weight.shape[1])
+    if constant:
+        heed[-1] = CONSTANT_HEED
+    among = _quantised(weight, order, demand, room, most, shared_scale, heed, most_finer)
     if not constant:
         return among
     own = weight[:, [weight.shape[1] - 1]].toarray()[:, 0]
     others = sp.csr_array(weight[:, :-1])
     if int(np.diff(others.indptr).max(initial=0)) >= room.axons:
         return among
-    apart = _quantised(others, order, demand, room, most_axons, shared_scale, own)
+    apart = _quantised(others, order, demand, room, most[:-1], shared_scale, heed[:-1], most_finer, own)
     largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
-    loss = [_error(weight, found) / largest for found in (apart, among)]
+    loss = [_error(weight, found, heed) / largest for found in (apart, among)]
     return apart if loss[0] <= loss[1] + NEAR else among
 
 
-def _error(weight: sp.csr_array, found: Quantised) -> float:
-    """Mean square root of what the weights are off, float units."""
-    back = sp.csr_array(sp.diags_array(1.0 / found.scale) @ found.weight)
-    return _rms(float(((back - weight).data ** 2).sum()), weight.nnz)
+def _error(weight: sp.csr_array, found: Quantised, heed: FloatArray) -> float:
+    """Root of the mean square that weights are off, float units, each as much as its source counts."""
+    off = sp.csr_array(sp.csr_array(sp.diags_array(1.0 / found.scale) @ found.weight) - weight)
+    return _rms(float((off.data**2 * heed[off.indices]).sum()), weight.nnz)
 
 
 def _quantised(
@@ -110,8 +131,10 @@ def _quantised(
     order: Int64,
     demand: Demand,
     room: Room,
-    most_axons: int,
+    most: Int64,
     shared_scale: bool,
+    heed: FloatArray,
+    most_finer: int,
     own: FloatArray | None = None,
 ) -> Quantised:
     """As :func:`quantise`; ``own`` float64 (neurons,) are weights of a further source that has the last axon type for itself."""
@@ -124,7 +147,7 @@ def _quantised(
     times = np.bincount(member, minlength=unique.shape[0])
     largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
     for code in CODES:
-        if len(code) <= types and fan_in * sum(code) <= axons and sum(code) <= most_axons:
+        if len(code) <= types and fan_in * sum(code) <= axons and sum(code) <= most.min(initial=axons):
             table = fitted(unique, code)
             error = (((table.weight - unique) ** 2).sum(axis=1) * times).sum()
             candidates.append((_rms(error, weight.nnz) / largest, code, table))
@@ -134,6 +157,9 @@ def _quantised(
     best = min((error for error, _, _ in candidates), default=np.inf)
     near = NEAR if best > EXACT else EXACT
     chosen = next(((code, table) for error, code, table in candidates if error <= best + near), None)
+    if best > FINE and weight.nnz:
+        each = 1 if chosen is None else sum(chosen[0])
+        return _shared_sources(weight, order, demand, room, each, most, shared_scale, heed, most_finer, own)
     if chosen is None or (sum(chosen[0]) > 1 and len(groups) <= MOST_SORTED):
         sorted_parts = [(*dense_part(weight, group), group) for group in groups]
         sortings = [clustered(part, types) for _, part, _ in sorted_parts]
@@ -147,7 +173,8 @@ def _quantised(
     entry = table.entry[member]
     scale = _scales(_beside(entry, own), demand, room, shared_scale)
     entry = np.rint(entry * scale[:, None])
-    counts = nearest(rows * scale[:, None], entry, code)
+    every = np.tile(np.array(code, np.int64), (rows.shape[1], 1))
+    counts = balanced(rows * scale[:, None], entry, every, np.ones(rows.shape[1]))
     whole = weight.copy()
     whole.data = (counts * entry[:, None, :]).sum(axis=-1)[row, within]
     groups = cut(weight, order, axons // sum(code), room.neurons)
@@ -234,6 +261,102 @@ def _sorted_sources(
         Quantised(tuple(tiles), whole, scale, f"one axon per source, sources sorted into {kinds} types on every core"),
         own,
     )
+
+
+def _shared_sources(
+    weight: sp.csr_array,
+    order: Int64,
+    demand: Demand,
+    room: Room,
+    each: int,
+    most: Int64,
+    shared_scale: bool,
+    heed: FloatArray,
+    most_finer: int,
+    own: FloatArray | None,
+) -> Quantised:
+    """Tiles where every source has axons of its own choice, smaller ones where that makes weights more precise.
+
+    Args:
+        each: axons per source on average that a core must have room for.
+    """
+    axons, types = (room.axons, TYPES) if own is None else (room.axons - 1, TYPES - 1)
+    largest = float(np.abs(weight.data).max(initial=0.0)) or 1.0
+    size, finer = room.neurons, 1
+    found = _share(weight, cut(weight, order, axons // each, size), most, heed, axons, types)
+    enough = COARSE if len(found.groups) <= FEW else VERY_COARSE
+    best = found
+    while _rms(best.loss, weight.nnz) > enough * largest and 2 * finer <= most_finer and size > 1:
+        finer *= 2
+        size = -(-max(group.shape[0] for group in found.groups) // finer)
+        smaller = _share(weight, cut(weight, order, axons // each, size), most, heed, axons, types)
+        if smaller.loss > found.loss * HOPELESS**2:
+            break
+        if smaller.loss <= found.loss * WORTH ** (2 * np.log2(finer)):
+            best = smaller
+    return _with_own(_shared_whole(weight, best, heed, demand, room, shared_scale, own), own)
+
+
+@dataclass(frozen=True)
+class _Sharing:
+    """Neurons of every tile, their sources, and how these share the axons."""
+
+    groups: list[Int64]
+    sources: list[Int64]
+    parts: list[FloatArray]
+    shared: list[Shared]
+    loss: float
+
+
+def _share(
+    weight: sp.csr_array, groups: list[Int64], most: Int64, heed: FloatArray, axons: int, types: int
+) -> _Sharing:
+    """The axons of every tile; tiles with the same weights, as those of a convolution, are worked out once."""
+    known: dict[bytes, tuple[Shared, float]] = {}
+    found = _Sharing(groups, [], [], [], 0.0)
+    loss, rounds = 0.0, ROUNDS if len(groups) <= 2 * MOST_FINER else QUICK_ROUNDS
+    for group in groups:
+        sources, part = dense_part(weight, group)
+        key = b"".join(array.tobytes() for array in (np.array(part.shape), part, heed[sources], most[sources]))
+        if key not in known:
+            known[key] = shared_out(part, heed[sources], most[sources], axons, types, rounds)
+        shared, error = known[key]
+        found.sources.append(sources)
+        found.parts.append(part)
+        found.shared.append(shared)
+        loss += error
+    return replace(found, loss=loss)
+
+
+def _shared_whole(
+    weight: sp.csr_array,
+    found: _Sharing,
+    heed: FloatArray,
+    demand: Demand,
+    room: Room,
+    shared_scale: bool,
+    own: FloatArray | None,
+) -> Quantised:
+    entries = np.zeros((weight.shape[0], TYPES if own is None else TYPES - 1))
+    for neurons, shared in zip(found.groups, found.shared, strict=True):
+        entries[neurons] = shared.entry
+    scale = _scales(_beside(entries, own), demand, room, shared_scale)
+    whole_entries = np.rint(entries * scale[:, None]).astype(np.int64)
+    tiles, rows, columns, values = [], [], [], []
+    for neurons, sources, part, shared in zip(found.groups, found.sources, found.parts, found.shared, strict=True):
+        table = whole_entries[neurons]
+        counts = balanced(part * scale[neurons][:, None], table.astype(np.float64), shared.axons, heed[sources])
+        tiles.append(shared_tile(neurons, sources, shared.axons, counts, table))
+        row, column = np.nonzero(part)
+        rows.append(neurons[row])
+        columns.append(sources[column])
+        values.append((counts * table[:, None, :]).sum(axis=-1)[row, column].astype(np.float64))
+    whole = sp.csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=weight.shape)
+    whole.sort_indices()
+    most = max(int(shared.axons.sum(axis=1).max(initial=1)) for shared in found.shared)
+    mean = np.concatenate([shared.axons.sum(axis=1) for shared in found.shared]).mean()
+    kind = f"{mean:.2g} axons per source on average, up to {most}, shared out where they help most"
+    return Quantised(tuple(tiles), whole, scale, kind)
 
 
 def _scales(entry: FloatArray, demand: Demand, room: Room, shared: bool) -> FloatArray:

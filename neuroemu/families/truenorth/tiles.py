@@ -76,6 +76,27 @@ def coded_tiles(
     return tuple(tiles)
 
 
+def shared_tile(neurons: Int64, sources: Int64, axons: Int64, counts: Int64, table: Int64) -> Tile:
+    """A tile where every source has axons of its own choice; axons without synapses are left out.
+
+    Args:
+        sources: int64 (sources,), columns of the weights.
+        axons: int64 (sources, types).
+        counts: int64 (neurons, sources, types), synapses with axons of each type.
+        table: int64 (neurons, types).
+    """
+    types = axons.shape[1]
+    place = np.repeat(np.arange(sources.shape[0] * types), axons.reshape(-1))
+    start = np.cumsum(axons.reshape(-1)) - axons.reshape(-1)
+    copy = np.arange(place.shape[0]) - start[place]
+    source, kind = place // types, place % types
+    synapses: NDArray[np.bool_] = np.asarray(copy[:, None] < counts[:, source, kind].T, np.bool_)
+    used = synapses.any(axis=1)
+    wide = np.zeros((neurons.shape[0], 4), np.int64)
+    wide[:, :types] = table
+    return Tile(neurons, sources[source[used]], kind[used], wide, synapses[used])
+
+
 def dense_part(weight: sp.csr_array, neurons: Int64) -> tuple[Int64, NDArray[np.float64]]:
     """(columns in use, float64 (neurons, columns)) of some rows."""
     place, row = _entries(weight, neurons)

@@ -58,15 +58,17 @@ def test_a_network_trained_for_trinary_weights_loses_nothing() -> None:
     [
         ("digits_mlp", "digits_test", ["NE3601", "NE3601"]),
         ("digits_conv", "digits_conv", ["NE3601", "NE3601", "NE3602"]),
+        ("digits_recurrent", "digits_recurrent", ["NE3601", "NE3601"]),
     ],
 )
-def test_networks_trained_for_nothing_in_particular_keep_nine_tenths_of_their_accuracy(
+def test_networks_trained_for_nothing_in_particular_lose_at_most_three_points(
     name: str, samples: str, said: list[str]
 ) -> None:
     network, given = example(name, samples)
     deployment = deploy(network, "truenorth")
     accuracy = deployment.run(given.inputs).report(given.labels).document["accuracy"]
-    assert accuracy["chip"] >= 0.9 * accuracy["float"]
+    assert accuracy["chip"] >= accuracy["float"] - 0.03
+    assert accuracy["agreement_with_float"] >= 0.95
     assert codes(deployment.compiled.findings) == said
 
 
@@ -111,9 +113,9 @@ def test_a_decay_becomes_a_constant_leak_towards_zero() -> None:
     lowered = lower(dense(membrane_decay=np.full(1, 0.75)), CHIP)
     registers = lowered.populations[0].registers
     assert (registers["reversal"] == 1).all()
-    assert np.array_equal(8 * -registers["leak"], registers["alpha"])
+    assert np.array_equal(10 * -registers["leak"], registers["alpha"])
     assert codes(lowered.findings) == ["NE3601", "NE3601"]
-    assert "off by up to 12.5% of the threshold per tick" in lowered.findings[0].message
+    assert "off by up to 15.0% of the threshold per tick" in lowered.findings[0].message
 
 
 def test_a_bias_beside_a_decay_is_a_source_that_fires_in_every_tick() -> None:
@@ -180,7 +182,8 @@ def wide_inputs(inputs: int, **values: Any) -> Network:
 
 
 def test_a_257th_input_of_a_neuron_without_memory_is_refused_with_its_numbers() -> None:
-    assert deploy(wide_inputs(256, membrane_decay=np.zeros(1)), CHIP).compiled.mapping["cores_used"] == 1
+    fits = deploy(wide_inputs(256, membrane_decay=np.zeros(1)), CHIP).compiled
+    assert [row["weight_error_max"] for row in fits.rounding] == [0] and fits.mapping["cores_used"] == 5
     with pytest.raises(DoesNotFit) as caught:
         deploy(wide_inputs(257, membrane_decay=np.zeros(1)), CHIP)
     (finding,) = caught.value.findings
