@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +53,16 @@ class Table:
 
 
 def combinations(code: Sequence[int]) -> Int64:
-    """int64 (values, types): every number of synapses with each type, none first."""
+    """int64 (values, types): every number of synapses with each type, none first; read only."""
+    return _combinations(tuple(code))
+
+
+@cache
+def _combinations(code: tuple[int, ...]) -> Int64:
     grids = np.meshgrid(*(np.arange(most + 1) for most in code), indexing="ij")
-    return np.stack([grid.reshape(-1) for grid in grids], axis=1).astype(np.int64)
+    found = np.stack([grid.reshape(-1) for grid in grids], axis=1).astype(np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def nearest(weight: FloatArray, entry: FloatArray, code: Sequence[int]) -> Int64:

@@ -123,18 +123,31 @@ def _given(loss: FloatArray, choices: Int64, most: Int64, axons: int) -> Int64:
         allowed = (most >= number) | (number == 1)
         best[:, number] = np.where(allowed, loss[np.arange(sources), own[place]], np.inf)
         choice[:, number] = own[place]
-    held, left = np.ones(sources, np.int64), axons - sources
-    gain = _gains(best, held)
-    while left > 0:
-        gain[:, left + 1 :] = 0.0
-        place = int(np.argmax(gain))
-        source, further = divmod(place, gain.shape[1])
-        if gain[source, further] <= 0:
+    held = np.ones(sources, np.int64)
+    for source, further in _in_order_of_gain(best):
+        if int(held.sum()) == axons:
             break
-        held[source] += further
-        left -= further
-        gain[source] = _gains(best[[source]], held[[source]])[0]
+        if further <= axons - int(held.sum()):
+            held[source] += further
     return choices[choice[np.arange(sources), held]]
+
+
+def _in_order_of_gain(best: FloatArray) -> list[tuple[int, int]]:
+    """(source, further axons) by falling gain per axon; a source's steps follow each other since their gains fall."""
+    sources = best.shape[0]
+    held = np.ones(sources, np.int64)
+    steps: list[tuple[float, int, int]] = []
+    while True:
+        gain = _gains(best, held)
+        further = np.argmax(gain, axis=1)
+        worth = gain[np.arange(sources), further]
+        if not (worth > 0).any():
+            break
+        own = np.flatnonzero(worth > 0)
+        steps += zip((-worth[own]).tolist(), own.tolist(), further[own].tolist(), strict=True)
+        held = held + np.where(worth > 0, further, 0)
+    steps.sort(key=lambda step: step[0])
+    return [(source, further) for _, source, further in steps]
 
 
 def _gains(best: FloatArray, held: Int64) -> FloatArray:
