@@ -3,7 +3,8 @@
     python tools/truenorth_accuracy.py
     python tools/truenorth_accuracy.py --record docs/assets/truenorth_accuracy_uniform.json
 
-Without options the page is written; ``--record`` saves the figures of the sources it runs with instead, to be shown beside later ones.
+Without options the page is written; ``--record`` saves the figures of the sources it runs with instead, to be shown beside
+later ones.
 """
 
 from __future__ import annotations
@@ -129,8 +130,8 @@ def main() -> None:
         return
     earlier = json.loads(EARLIER.read_text(encoding="utf-8"))
     lines = [
-        "| network | samples | float right, % | chip, uniform axons: right, % (as float, cores) | chip now | output bins that differ "
-        "| output spikes, chip / float |",
+        "| network | samples | float right, % | chip, uniform axons: right, % (as float, cores) | chip now "
+        "| output bins that differ | output spikes, chip / float |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         *(row(name, found, earlier) for name, found in measured.items()),
     ]

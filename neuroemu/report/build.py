@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_RASTER_EVENTS = 4000
 MOST_TICKS_SHOWN = 2000
+NEARLY_SILENT = 0.1
+"""Share of the float network's spikes below which a population counts as nearly silent on the chip."""
 MOST_SATURATED = 5
 """Places at which membranes saturated that are named one by one."""
 
@@ -68,7 +70,11 @@ def build_report(
         labels: int64 (samples,), for accuracy.
     """
     costs = None if run is None else run.costs
-    everything = (*findings, *(() if run is None else _run_findings(run)))
+    everything = (
+        *findings,
+        *(() if run is None else _run_findings(run)),
+        *(() if fidelity is None else _silent_layers(fidelity)),
+    )
     document = {
         "schema": SCHEMA_ID,
         "version": __version__,
@@ -134,6 +140,28 @@ def _with_activity(mapping: Mapping[str, Any], costs: CostReport | None) -> dict
         for core in mapping["cores"]
     ]
     return {**mapping, **({} if costs is None else costs.network), "cores": cores}
+
+
+def _silent_layers(fidelity: Fidelity) -> Iterator[Finding]:
+    """NE6024 for every population that spikes in float and, beside that, hardly or never on the chip."""
+    for layer in fidelity.layers:
+        if layer.spikes_chip >= NEARLY_SILENT * layer.spikes_float:
+            continue
+        how = "nearly silent" if layer.spikes_chip else "silent"
+        message = (
+            f"is {how} on the chip: {_spikes(layer.spikes_chip)} in {fidelity.samples} samples, {layer.spikes_float:,} in float, "
+            f"{layer.spikes_quantised:,} with the chip's rounded numbers alone"
+        )
+        fixes = (
+            "look at the warnings of this population and of those before it",
+            "lower its threshold or scale its weights up",
+            "train with the chip's rules",
+        )
+        yield Finding("NE6024", message, f"population {layer.population}", fixes, "warning")
+
+
+def _spikes(count: int) -> str:
+    return f"{count:,} {'spike' if count == 1 else 'spikes'}"
 
 
 def _run_findings(run: Run) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from neuroemu.network.neurons import integrate_and_fire
 from neuroemu.report import build as build_module
 from neuroemu.report import from_json
 from neuroemu.report.build import Report, build_report
-from neuroemu.toolchain import Deployment, deploy, describe, network_section
+from neuroemu.toolchain import Deployment, compare_with_float, deploy, describe, network_section
 from tests.small import meter, relay, soft_reset, two_inputs
 
 pytestmark = pytest.mark.interpreted
@@ -177,6 +177,32 @@ def test_an_interrupted_sample_counts_by_the_part_that_was_run(deployment: Deplo
 def test_findings_of_loading_lowering_and_running_stand_together() -> None:
     run = deploy(soft_reset(), "loihi1").run(np.ones((1, 4, 1), np.uint8))
     assert [finding["code"] for finding in run.report().document["findings"]] == ["NE3003"]
+
+
+@pytest.mark.parametrize(
+    ("spikes", "told"),
+    [
+        (
+            (50, 0, 0),
+            "is silent on the chip: 0 spikes in 1 samples, 50 in float, 0 with the chip's rounded numbers alone",
+        ),
+        ((50, 48, 1), "is nearly silent on the chip: 1 spike in 1 samples, 50 in float, 48 with"),
+        ((50, 50, 5), None),
+        ((0, 0, 0), None),
+    ],
+)
+def test_a_population_that_is_silent_on_the_chip_alone_is_named_with_its_counts(
+    spikes: tuple[int, int, int], told: str | None, deployment: Deployment
+) -> None:
+    inputs = np.ones((1, 4, 2), np.uint8)
+    run = deployment.run(inputs)
+    fidelity = compare_with_float(deployment, run, inputs, 1)
+    of_float, rounded, chip = spikes
+    last = replace(fidelity.layers[-1], spikes_float=of_float, spikes_quantised=rounded, spikes_chip=chip)
+    document = describe(deployment, run, replace(fidelity, layers=(*fidelity.layers[:-1], last)))
+    found = [finding for finding in document["findings"] if finding["code"] == "NE6024"]
+    assert [finding["where"] for finding in found] == ([] if told is None else [f"population {last.population}"])
+    assert told is None or (found[0]["message"].startswith(told) and found[0]["fixes"])
 
 
 @pytest.mark.parametrize(("counter", "code"), [("accumulator_wraps", "NE6005"), ("membrane_saturations", "NE6006")])

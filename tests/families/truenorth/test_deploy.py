@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from neuroemu.network.model import Network
 from neuroemu.spec import load_chip
 from neuroemu.toolchain import deploy
 from tests.families.truenorth.networks import dense, inputs_of, neuron, trinary
+from tools import truenorth_accuracy
 
 pytestmark = pytest.mark.compiled
 
@@ -79,6 +81,31 @@ def test_a_program_survives_packing_and_boots_from_the_image_alone() -> None:
     assert all(np.array_equal(again.sections[name], data) for name, data in program.sections.items())
     assert boot(again).symbols.outputs == ("out",)
     assert deploy(network, "truenorth", placer="hilbert").compiled.program.manifest["family"] == "truenorth"
+
+
+@pytest.mark.parametrize("name", ["digits_trinary", "edge_detector", "spikingjelly_if_conv", "ties_spikingjelly_if"])
+def test_the_page_holds_the_accuracy_that_a_run_has(name: str) -> None:
+    before = json.loads(truenorth_accuracy.EARLIER.read_text(encoding="utf-8"))
+    page = truenorth_accuracy.PAGE.read_text(encoding="utf-8").splitlines()
+    assert truenorth_accuracy.row(name, truenorth_accuracy.measure(name), before) in page
+
+
+def test_the_page_has_a_row_for_every_network_with_samples() -> None:
+    rows = [line for line in truenorth_accuracy.PAGE.read_text(encoding="utf-8").splitlines() if line.count("|") == 8]
+    assert [line.split("`")[1] for line in rows if "`" in line] == list(truenorth_accuracy.networks())
+
+
+def test_a_population_that_one_spike_per_tick_silences_is_said() -> None:
+    builder = NetworkBuilder("bursts", dt_s=1e-3).input("in", (2,))
+    burst = neuron(0.0625, reset="subtract", multispike=True)
+    builder.population("bursts", (2,), burst).population("out", (1,), neuron(4.0, membrane_decay=np.zeros(1)))
+    network = (
+        builder.dense("in", "bursts", np.eye(2)).dense("bursts", "out", np.full((1, 2), 0.25)).output("out").build()
+    )
+    document = deploy(network, CHIP).run({"in": np.ones((1, 9, 2), np.uint8)}).report().document
+    found = {finding["code"]: finding for finding in document["findings"]}
+    assert found["NE6024"]["where"] == "population out"
+    assert "is silent on the chip: 0 spikes in 1 samples, 9 in float" in found["NE6024"]["message"]
 
 
 # ---------------------------------------------------------------------------------------- what a neuron can be
