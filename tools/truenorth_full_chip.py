@@ -33,15 +33,16 @@ def measure(chip: Any, rate: float, synapses: int, ticks: int, threads: int) -> 
     run(booted, WARM_UP, WARM_UP + ticks)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     report = cost_report(booted, 1)
-    counters, energy = report.counters, report.sets[0]
+    counters, priced = report.counters, report.sets[0]
+    assert priced.energy is not None
     seconds = ticks * float(chip.timing.tick.value)
     counted = counters["spikes"] / booted.engine.neurons / seconds
-    power = energy.energy.value / seconds * 1e3
+    power = priced.energy.value / seconds * 1e3
     return (
         f"{booted.engine.neurons:,} neurons, {counted:.2f} Hz counted, {counters['synaptic_events'] / seconds / 1e9:.3f} GSOPS: "
         f"{wall / ticks * 1e3:.2f} ms wall, {processor / ticks * 1e3:.2f} ms CPU per tick on {threads} threads, "
         f"ready in {ready:.1f} s, peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB; "
-        f"{power:.2f} mW ({energy.name})"
+        f"{power:.2f} mW ({priced.name})"
     )
 
 

@@ -129,6 +129,7 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
     peak_rss_mb, run_rss_mb = _memory_mb("VmHWM"), _memory_mb("VmRSS")
     tell(f"{work.name}: physical limit")
     limit = limit_of(work.arrays(), spike_tick, spike_source)
+    energy = costs.sets[0].energy if costs.sets else None
     return Measured(
         net=work.name,
         neurons=work.neurons,
@@ -147,7 +148,7 @@ def measure(work: Workload, setting: Setting, tell: Tell = lambda text: None) ->
         build_cpu_s=work.build_cpu_s,
         load_cpu_s=load.cpu_s,
         run_rss_mb=run_rss_mb,
-        energy_j=costs.sets[0].energy.value if costs.sets else None,
+        energy_j=energy and energy.value,
         real_time_factor=wall_s / (work.ticks * work.tick_s) if work.tick_s else None,
         fraction_of_limit=limit.total_s / max(cpu_s, 1e-9),
         limit=limit.to_dict(),

@@ -90,7 +90,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SetReport:
-    """Energy and time of a run under one cost set; ``time`` is None where no tick was timed.
+    """Energy and time of a run under one cost set; ``energy`` is None where it is unknown, ``time`` where no tick was timed.
 
     ``limit`` is (name, sentence) of what binds where that is not ``bound``, the part that takes most of a tick.
     """
@@ -98,7 +98,7 @@ class SetReport:
     name: str
     title: str
     band_text: str
-    energy: Estimate
+    energy: Estimate | None
     energy_lines: tuple[EnergyLine, ...]
     time: Estimate | None
     time_band_known: bool
@@ -128,19 +128,16 @@ class CostReport:
 
 
 def dynamic_lines(terms: Iterable[Term], energies: Mapping[str, Constant], band: Band) -> tuple[EnergyLine, ...]:
-    """Energy of each term; computed once from the exact count."""
-    return tuple(
-        EnergyLine(
-            name=term.name,
-            group=term.group,
-            value_j=(value := term.count * energies[term.constant].value),
-            low_j=value * band.low,
-            high_j=value * band.high,
-            formula=f"{term.count:,} x {energies[term.constant].value * 1e12:g} pJ",
-            constants=(term.constant,),
-        )
-        for term in terms
-    )
+    """Energy of each term, computed once from the exact count; unknown where ``energies`` lacks its constant."""
+    return tuple(_dynamic_line(term, energies.get(term.constant), band) for term in terms)
+
+
+def _dynamic_line(term: Term, constant: Constant | None, band: Band) -> EnergyLine:
+    if constant is None:
+        return EnergyLine(term.name, term.group, None, None, None, f"{term.count:,} x unknown")
+    value = term.count * constant.value
+    formula = f"{term.count:,} x {constant.value * 1e12:g} pJ"
+    return EnergyLine(term.name, term.group, value, value * band.low, value * band.high, formula, (term.constant,))
 
 
 def static_line(
@@ -162,11 +159,16 @@ def static_line(
     )
 
 
-def on_chip_total(lines: Iterable[EnergyLine]) -> Estimate:
-    """Sum of the known on-chip lines; unknown lines stay visible as lines and are not in the sum."""
-    known = [line for line in lines if line.value_j is not None and line.group in ON_CHIP]
-    return Estimate(
+def on_chip_total(lines: Iterable[EnergyLine]) -> Estimate | None:
+    """Sum of the known on-chip lines; unknown lines stay visible as lines and are not in the sum.
+
+    None is unknown: what is known is nothing, or 0 J beside lines whose energy nobody knows.
+    """
+    on_chip = [line for line in lines if line.group in ON_CHIP]
+    known = [line for line in on_chip if line.value_j is not None]
+    total = Estimate(
         value=sum(line.value_j or 0.0 for line in known),
         low=sum(line.low_j or 0.0 for line in known),
         high=sum(line.high_j or 0.0 for line in known),
     )
+    return None if total.value == 0.0 and len(known) < len(on_chip) else total

@@ -294,19 +294,19 @@ def _cost_section(costs: CostReport, inferences: float, chip: Any) -> dict[str, 
 
 def _set_section(item: SetReport, inferences: float, chip: Any) -> dict[str, Any]:
     ticks = item.tick_time_s.shape[0]
-    time = item.time
+    time, energy = item.time, item.energy
     assert time is not None, "a report is made of runs whose ticks were timed"
     return {
         "name": item.name,
         "title": item.title,
         "band_text": item.band_text,
         "energy": {
-            "total_j": item.energy.value,
-            "low_j": item.energy.low,
-            "high_j": item.energy.high,
-            "per_inference_j": item.energy.value / inferences,
-            "per_inference_low_j": item.energy.low / inferences,
-            "per_inference_high_j": item.energy.high / inferences,
+            "total_j": energy and energy.value,
+            "low_j": energy and energy.low,
+            "high_j": energy and energy.high,
+            "per_inference_j": energy and energy.value / inferences,
+            "per_inference_low_j": energy and energy.low / inferences,
+            "per_inference_high_j": energy and energy.high / inferences,
             "lines": [
                 {
                     "name": line.name,

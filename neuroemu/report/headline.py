@@ -158,9 +158,9 @@ def known_energy_j(parts: tuple[EnergyPart, ...], groups: tuple[str, ...]) -> fl
 
 def _part(group: str, lines: list[EnergyLine], inferences: float | None) -> EnergyPart:
     known = [line for line in lines if line["value_j"] is not None]
-    if not known or not inferences:
-        return EnergyPart(group, None, None, None)
     value = sum(line["value_j"] or 0.0 for line in known)
+    if not known or not inferences or (value == 0.0 and len(known) < len(lines)):
+        return EnergyPart(group, None, None, None)
     bands_known = all(line["low_j"] is not None and line["high_j"] is not None for line in known)
     low = sum(line["low_j"] or 0.0 for line in known) if bands_known else None
     high = sum(line["high_j"] or 0.0 for line in known) if bands_known else None

@@ -76,5 +76,28 @@ def test_the_total_leaves_out_the_host_and_what_is_unknown() -> None:
         EnergyLine("e", "io", None, None, None, "not published"),
     ]
     total = on_chip_total(lines)
+    assert total is not None
     assert (total.value, total.low, total.high) == (3.0, 1.5, 5.0)
     assert on_chip_total([]) == Estimate(0, 0, 0)
+
+
+UNKNOWN_LINE = EnergyLine("updates", "neuron", None, None, None, "12 x unknown")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        [],
+        [EnergyLine("synapses", "synapse", 0.0, 0.0, 0.0, "0 x 8 pJ")],
+        [EnergyLine("host", "host", 3.0, 3.0, 3.0, "3 J")],
+    ],
+)
+def test_a_total_of_which_nothing_above_zero_is_known_is_unknown(known: list[EnergyLine]) -> None:
+    assert on_chip_total([*known, UNKNOWN_LINE]) is None
+
+
+def test_events_that_the_chip_file_has_no_constant_for_have_no_energy() -> None:
+    counted = Term("messages", "network", 1200, "message")
+    (line,) = dynamic_lines([counted], {}, EXACT)
+    assert (line.value_j, line.low_j, line.high_j) == (None, None, None)
+    assert (line.formula, line.constants) == ("1,200 x unknown", ())

@@ -87,16 +87,9 @@ def _set_report(name: str, meter: CycleMeter, chip: Any, samples: int) -> SetRep
     total_s = float(meter.tick_cycles.sum()) * period_s
     duration = Estimate(total_s, total_s, total_s) if meter.per_tick else None
     energies = cost_set.energy.stated()
-    terms = energy_terms(meter)
-    known = iter(dynamic_lines([term for term in terms if term.constant in energies], energies, EXACT))
     lines = (
         *_static(chip, duration),
-        *(
-            next(known)
-            if term.constant in energies
-            else EnergyLine(term.name, term.group, None, None, None, f"{term.count:,} x unknown")
-            for term in terms
-        ),
+        *dynamic_lines(energy_terms(meter), energies, EXACT),
         EnergyLine("state reset between samples", "reset", None, None, None, f"{samples} resets, cost unknown"),
     )
     parts = {

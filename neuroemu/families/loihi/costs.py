@@ -52,7 +52,7 @@ def _set_report(name: str, chip: Any, counters: Counters, times: TickTimes, samp
     duration = timed if per_tick else None
     lines = (
         *_static_lines(chip, duration),
-        *dynamic_lines(energy_terms(counters, cost_set), cost_set.energy, energy_band),
+        *dynamic_lines(energy_terms(counters, cost_set), cost_set.energy.stated(), energy_band),
         _reset_line(chip, samples),
         _host_line(chip, duration),
         EnergyLine("spike injection by the host", "io", None, None, None, "not published"),

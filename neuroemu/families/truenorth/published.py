@@ -120,7 +120,7 @@ def outcome(booted: TrueNorthBooted, point: OperatingPoint) -> Outcome:
     chip = booted.chip if point.supply_v is None else at_supply(booted.chip, point.supply_v)
     report = cost_report(replace(booted, chip=chip), 1)
     energy, time = report.sets[0].energy, report.sets[0].time
-    assert time is not None
+    assert energy is not None and time is not None
     seconds = time.value
     return Outcome(
         point=point,
