@@ -186,6 +186,61 @@ class Record:
         return np.where(self.read, until[1:] - np.take_along_axis(until, self.since, axis=0), 0)
 
 
+@dataclass(frozen=True)
+class _Room:
+    """Arrays that a batch fills; their names are those of :class:`Record`."""
+
+    states: dict[str, Int32]
+    counters: dict[str, Word]
+    cells: dict[str, NDArray[Any]]
+    packet: Int32
+    packet_start: Int64
+
+    def passed(self) -> dict[str, NDArray[Any]]:
+        """As the harness takes them."""
+        several = {"state": _addresses(self.states), "counter": _addresses(self.counters)}
+        return {**several, **self.cells, "packet": self.packet, "packet_start": self.packet_start}
+
+    def record(
+        self, done: int, already: Mapping[str, Word], cleared: NDArray[np.bool_], clocks: int, fault: Fault | None
+    ) -> Record:
+        """What the first ticks say; ``already``: counters before, ``cleared``: bool (ticks, cores)."""
+        cells = {name: array[:done] for name, array in self.cells.items()}
+        since = _since(cells["read"], cleared)
+        counters = {
+            name: _own(array[:done], already[name], cells["read"], since, cleared)
+            for name, array in self.counters.items()
+        }
+        start = self.packet_start[: done * cleared.shape[1] + 1].astype(np.int64)
+        return Record(
+            ticks=done,
+            states={name: array[:done] for name, array in self.states.items()},
+            since=since,
+            counters=counters,
+            packet_start=start,
+            packet=self.packet[: int(start[-1])].astype(np.int32),
+            clocks=clocks,
+            fault=fault,
+            **cells,
+        )
+
+
+def _room(build: CoreBuild, ticks: int, cores: int, neurons: int, packets: int) -> _Room:
+    return _Room(
+        states={name: np.zeros((ticks, neurons), np.int32) for name in build.states},
+        counters={name: np.zeros((ticks, cores), np.uint32) for name in build.counters},
+        cells={
+            "flags": np.zeros((ticks, neurons), np.uint8),
+            "updates": np.zeros((ticks, cores), np.int32),
+            "read": np.zeros((ticks, cores), np.bool_),
+            "counted": np.zeros((ticks, cores), np.int64),
+            "waited": np.zeros((ticks, cores), np.int64),
+        },
+        packet=np.zeros((packets, len(build.packet)), np.int32),
+        packet_start=np.zeros(ticks * cores + 1, np.int64),
+    )
+
+
 class NoAnswer(NeuroemuError):
     """A Verilog core is stuck before it could be compared (exit code 1)."""
 
@@ -305,50 +360,24 @@ class RtlCores:
         Raises:
             BadInput: NE7218 for events that the build has no place for.
         """
-        stalls = stalls or Stalls()
-        build, cores = self.build, len(self.sizes)
+        stalls, cores = stalls or Stalls(), len(self.sizes)
         ticks = (events.start.shape[0] - 1) // cores
-        before = events.before or no_events(ticks, cores)
-        given = {"after": np.ascontiguousarray(events.event), "before": np.ascontiguousarray(before.event)}
-        if findings := [finding for words in given.values() for finding in build.unknown(words)]:
-            raise BadInput(findings)
-        given = {name: words.astype(np.uint32) for name, words in given.items()}
-        states = {name: np.zeros((ticks, self.neurons), np.int32) for name in build.states}
-        counters = {name: np.zeros((ticks, cores), np.uint32) for name in build.counters}
-        cells: dict[str, NDArray[Any]] = {
-            "flags": np.zeros((ticks, self.neurons), np.uint8),
-            "updates": np.zeros((ticks, cores), np.int32),
-            "read": np.zeros((ticks, cores), np.bool_),
-            "counted": np.zeros((ticks, cores), np.int64),
-            "waited": np.zeros((ticks, cores), np.int64),
-        }
-        sent = {
-            "packet": np.zeros((packet_room, len(build.packet)), np.int32),
-            "packet_start": np.zeros(ticks * cores + 1, np.int64),
-        }
-        address = self._counter_addresses
-        passed: dict[str, NDArray[Any]] = {
-            "after_start": np.ascontiguousarray(events.start, np.int64),
-            "before_start": np.ascontiguousarray(before.start, np.int64),
-            "counter_address": address,
-            "state": _addresses(states),
-            "counter": _addresses(counters),
-            **self._restart,
-        }
-        tick_address = -1 if build.tick_register is None else int(build.register(build.tick_register)[0])
+        room = _room(self.build, ticks, cores, self.neurons, packet_room)
+        passed = self._passed(events, ticks) | room.passed()
+        tick_register = self.build.tick_register
         batch = _Batch(
             ticks=ticks,
             first_tick=first_tick,
             reset_period=reset_period,
-            tick_address=tick_address,
-            counters=address.size,
+            tick_address=-1 if tick_register is None else int(self.build.register(tick_register)[0]),
+            counters=len(room.counters),
             input_stall=int(stalls.events * 0xFFFFFFFF),
             output_stall=int(stalls.packets * 0xFFFFFFFF),
             read_share=int(reads * 0xFFFFFFFF),
             seed=stalls.seed,
             packet_room=packet_room,
             most_clocks=most_clocks,
-            **{name: array.ctypes.data for name, array in (cells | sent | given | passed).items()},
+            **{name: array.ctypes.data for name, array in passed.items()},
         )
         already = self._counters()
         done = self._library.core_run(
@@ -359,31 +388,25 @@ class RtlCores:
             ctypes.c_int64(self.columns),
             ctypes.byref(batch),
         )
-        cleared = (np.arange(first_tick, first_tick + ticks) % reset_period == 0)[:, None]
-        read = cells["read"][:done]
-        cleared = np.repeat(cleared, cores, axis=1)[:done]
-        since = _since(read, cleared)
+        cleared = np.arange(first_tick, first_tick + done) % reset_period == 0
         fault = None
         if batch.fault:
             fault = Fault(int(batch.fault_tick), int(batch.fault_core), FAULTS[batch.fault])
-        start = sent["packet_start"][: done * cores + 1].astype(np.int64)
-        return Record(
-            ticks=done,
-            states={name: array[:done] for name, array in states.items()},
-            flags=cells["flags"][:done],
-            updates=cells["updates"][:done],
-            counted=cells["counted"][:done],
-            waited=cells["waited"][:done],
-            read=read,
-            since=since,
-            counters={
-                name: _own(array[:done], already[name], read, since, cleared) for name, array in counters.items()
-            },
-            packet_start=start,
-            packet=sent["packet"][: int(start[-1])].astype(np.int32),
-            clocks=int(batch.clocks),
-            fault=fault,
-        )
+        return room.record(done, already, np.repeat(cleared[:, None], cores, axis=1), int(batch.clocks), fault)
+
+    def _passed(self, events: Events, ticks: int) -> dict[str, NDArray[Any]]:
+        """Arrays that a batch reads; raises BadInput (NE7218) for events that the build has no place for."""
+        before = events.before or no_events(ticks, len(self.sizes))
+        given = {"after": np.ascontiguousarray(events.event), "before": np.ascontiguousarray(before.event)}
+        if findings := [finding for words in given.values() for finding in self.build.unknown(words)]:
+            raise BadInput(findings)
+        return {
+            **{name: words.astype(np.uint32) for name, words in given.items()},
+            "after_start": np.ascontiguousarray(events.start, np.int64),
+            "before_start": np.ascontiguousarray(before.start, np.int64),
+            "counter_address": self._counter_addresses,
+            **self._restart,
+        }
 
     def start_trace(self, position: int, file: Path) -> None:
         """Write what a core's wires do from now on (VCD, two time steps a clock)."""
