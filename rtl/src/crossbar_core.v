@@ -397,7 +397,8 @@ module crossbar_core #(
       window <= {row[Pace-1:0], window[31:Pace]};
     end
 
-    if (rst || state == Open || set_register && offset == `TN_REGISTER_ROW) position <= {PositionBits{1'b0}};
+    // Wherever `neuron` is set, the stream starts at that row's first bit.
+    if (rst || clear || state == Open || set_register && offset == `TN_REGISTER_ROW) position <= {PositionBits{1'b0}};
     else if (state == Shift) position <= row_ends ? {PositionBits{1'b0}} : position + {{(PositionBits - 1) {1'b0}}, 1'b1};
 
     if (rst) slot <= 4'd0;
@@ -499,7 +500,9 @@ module crossbar_core #(
     endcase
 
   assign cfg_ready = serve && !at_rows || state == Served;
-  assign cfg_rdata = at_rows ? window : region == `TN_REGION_AXON_TYPE ? types_read : register;
+  wire at_types = region == `TN_REGION_AXON_TYPE;
+  wire at_registers = region == `TN_REGION_REGISTER;
+  assign cfg_rdata = at_rows ? window : at_types ? types_read : at_registers ? register : 32'd0;
 
   assign upd_valid = state == Write;
   assign upd_neuron = neuron;

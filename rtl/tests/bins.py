@@ -1,29 +1,60 @@
-"""Functional coverage: what the protocol tests must have seen the core do, as named bins that count.
+"""Functional coverage: what the protocol tests must have seen the cores do, as named bins that count.
 
 A bin is counted where the scoreboard has just agreed with the core, so it stands for something that was checked. What the
-rule did inside an update is found by asking the rule again with wider numbers or an unreachable threshold, never by stating it.
+rule did inside an update is found by asking the rule again, never by stating it (``core_bins``, ``crossbar_bins``).
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from neuroemu.families.lifcore import dynamics
-from rtl.tests.core_model import Core, Operands, Outputs, Update
+from rtl.tests.ports import Outputs
 
-WIDE = 64
-NEVER = 1 << 60
 MANY = 3
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rtl.md"
-BEGIN = "<!-- bins: written by python -m rtl.tests.bins; edit rtl/tests/bins.py instead -->\n"
 END = "<!-- end of bins -->\n"
 
-BINS = {
+PORTS = {
+    "no neuron spikes": "a tick without any packet",
+    "every neuron spikes": "a tick in which all do",
+    "stall of the marker": "the end of a tick waits",
+    "stall for 100 cycles": "one output waits that long",
+    "no stall in a tick with packets": "every packet is taken at once",
+    "event on the first axon": "axon 0",
+    "event on the last axon": "axon AXONS - 1",
+    "event beyond the axons": "dropped, error set",
+    "same axon twice": "two events in one tick",
+    "events back to back": "the next event is taken in the first cycle it can be",
+    "event right after a marker": "taken in the first cycle after a tick",
+    "marker right after an event": "taken in the first cycle it can be",
+    "marker right after a marker": "taken in the first cycle it can be",
+    "tick without events": "a marker with nothing before it",
+    "tick with many events": "more than axons",
+    "event waits for the bus": "a request and an event stand there in one cycle, the request goes first",
+    "request waits for an event": "a request stands there while an event is served",
+    "request waits for a tick": "while neurons are swept",
+    "request waits for a clear": "while the clear walks",
+    "request between events of a tick": "after an event, before its marker",
+    "requests back to back": "the next one is seen in the first cycle it can be",
+    "event waits for a clear": "the first event is taken right after the walk",
+    "clear by register": "a 1 is written to control",
+    "error cleared": "a clear forgets the error",
+    "reset while idle": "rst where nothing runs",
+    "reset in an event": "rst while an event is served",
+    "reset in a sweep": "rst while neurons are swept",
+    "reset while a packet waits": "rst at a packet",
+    "reset while the marker waits": "rst at the end of a tick",
+    "reset in a clear": "rst in the walk that a clear or a reset started",
+    "reset in a request": "rst while the bus is served",
+    "reset for several cycles": "rst held",
+}
+"""Bins of every core: what happens at its ports."""
+
+LIF = {
     "leak: factor, positive": "a positive potential leaks by a factor below one",
     "leak: factor, negative": "a negative one",
     "leak: factor above one": "a factor that grows the potential",
@@ -72,57 +103,130 @@ BINS = {
     "spike with 0 routes": "a spike that sends nothing",
     "spike with 1 route": "a spike that sends one packet",
     "spike with many routes": f"{MANY} or more",
-    "no neuron spikes": "a tick without any packet",
-    "every neuron spikes": "a tick in which all do",
     "last neuron spikes with routes": "packets between the last update and the marker",
     "neighbours spike with routes": "packets of two updates in a row",
     "stall of a first packet": "of an update",
     "stall of a later packet": "not the first of its update",
     "stall of a last packet": "of an update with several",
-    "stall of the marker": "the end of a tick waits",
-    "stall for 100 cycles": "one output waits that long",
-    "no stall in a tick with packets": "every packet is taken at once",
     "size below the build": "a tick of fewer neurons than built",
     "size 1": "a tick of one neuron",
     "size of the build": "a tick of all neurons",
-    "event on the first axon": "axon 0",
-    "event on the last axon": "axon AXONS - 1",
-    "event beyond the axons": "dropped, error set",
-    "same axon twice": "two events in one tick",
-    "events back to back": "the next event is taken in the first cycle it can be",
-    "event right after a marker": "taken in the first cycle after a tick",
-    "marker right after an event": "taken in the first cycle it can be",
-    "marker right after a marker": "taken in the first cycle it can be",
-    "tick without events": "a marker with nothing before it",
-    "tick with many events": "more than axons",
     "accumulator wraps up": "a sum beyond the accumulator's width",
     "accumulator wraps down": "the same below",
-    "event waits for the bus": "a request and an event stand there in one cycle, the request goes first",
-    "request waits for an event": "a request stands there while weights are added",
-    "request waits for a tick": "while neurons are swept",
-    "request waits for a clear": "while the clear walks",
-    "request between events of a tick": "after an event, before its marker",
-    "requests back to back": "the next one is seen in the first cycle it can be",
-    "event waits for a clear": "the first event is taken right after the walk",
     "size 0 refused": "error set, size kept",
     "size beyond the build refused": "error set, size kept",
-    "clear by register": "a 1 is written to control",
-    "error cleared": "a clear forgets the error",
-    "reset while idle": "rst where nothing runs",
-    "reset in an event": "rst while weights are added",
-    "reset in a sweep": "rst while neurons are swept",
-    "reset while a packet waits": "rst at a packet",
-    "reset while the marker waits": "rst at the end of a tick",
-    "reset in a clear": "rst in the walk that a clear or a reset started",
-    "reset in a request": "rst while the bus is served",
-    "reset for several cycles": "rst held",
     "fifo full": "a queue refuses",
     "fifo empty": "nothing waits in a queue",
     "fifo passes when full": "a word leaves a full queue",
     "fifo wraps": "more words than slots",
     "event while the fifo is full": "an event waits in front of a tile's full queue",
     "packets wait in the fifo": "a tile's core stalls because its output queue is full",
+    **PORTS,
 }
+"""Bins of ``lif_core``, its tile and its queues."""
+
+CROSSBAR = {
+    "leak: up": "a neuron takes a positive leak",
+    "leak: down": "a negative one",
+    "leak: none": "a leak of zero",
+    "leak: follows a positive potential": "reversal, potential and input together positive",
+    "leak: follows a negative potential": "negative",
+    "leak: stands still at zero": "zero, with a leak that is not",
+    "leak: stops at zero": "a reversing leak that would have changed the sign, zero clamp set",
+    "leak: passes zero": "the same without the clamp",
+    "leak: drawn, acts": "a stochastic leak moves the potential by one",
+    "leak: drawn, rests": "it does not",
+    "synapse: axon type 0": "an active synapse of that type",
+    "synapse: axon type 1": "of that",
+    "synapse: axon type 2": "of that",
+    "synapse: axon type 3": "of that",
+    "synapse: positive": "a positive weight is added",
+    "synapse: negative": "a negative one",
+    "synapse: weight zero": "one of zero",
+    "synapse: largest weights": "255 and -255 in one neuron",
+    "synapse: drawn, acts up": "a stochastic synapse adds one",
+    "synapse: drawn, acts down": "takes one off",
+    "synapse: drawn, rests": "does nothing",
+    "synapse: drawn and fixed": "both sorts in one neuron",
+    "synapse: drawn weight zero": "a stochastic weight that can never act",
+    "no synapse active": "a neuron without input",
+    "every synapse active": "a neuron with a synapse of every axon",
+    "draws: three sorts": "synapse, leak and threshold of one neuron draw",
+    "draws: none": "a neuron takes no random number",
+    "random numbers 1..256": "something is drawn under that range",
+    "random numbers 0..255": "under that",
+    "random numbers 1..255": "under that",
+    "random numbers 0..254": "under that",
+    "random part of 1 bit": "of the thresholds",
+    "random part of 18 bits": "the widest",
+    "random part withholds a spike": "the potential is at the threshold, not at threshold and random part",
+    "random part withholds a fall": "the same for the negative threshold",
+    "random part spares a held floor": "kappa 1: below the negative threshold whatever was drawn",
+    "threshold: one below": "potential one below threshold and random part",
+    "threshold: exactly": "at it, which spikes",
+    "threshold: one above": "one above it",
+    "threshold: zero": "a spike over a threshold of zero",
+    "threshold: highest": "a threshold of 18 ones",
+    "floor: one above": "one above the negative threshold",
+    "floor: exactly, paper": "at it, which is not below",
+    "floor: exactly, ranc": "at it, which is",
+    "floor: one below": "one below it",
+    "floor: highest": "a negative threshold of 18 ones",
+    "spike at both thresholds": "a spike and below the negative threshold (both zero, ranc): the spike counts",
+    "spike: reset to value": "gamma 0",
+    "spike: linear reset": "gamma 1",
+    "spike: no reset": "gamma 2",
+    "fall: reset to value": "gamma 0, kappa 0",
+    "fall: linear reset": "gamma 1, kappa 0",
+    "fall: no reset": "gamma 2, kappa 0",
+    "fall: held, gamma 0": "kappa 1",
+    "fall: held, gamma 1": "kappa 1",
+    "fall: held, gamma 2": "kappa 1",
+    "reset value: negative": "a spike sets one",
+    "reset value: encoded": "a spike sets 2**VR - 1",
+    "reset value: encoded, largest": "VR 18",
+    "range: saturates up": "the potential stops at its highest",
+    "range: saturates down": "at its lowest",
+    "range: ceiling spikes": "NeMo's ceiling: a spike, the potential stays",
+    "range: floor is silent": "NeMo's floor",
+    "range: ends exactly": "a potential that just stays inside",
+    "delay 1": "a spike for the tick that is open",
+    "delay between": "2 to 14",
+    "delay 15": "the longest",
+    "delay 0 dropped": "error set",
+    "spikes merged": "a spike finds the bit set",
+    "spikes merged across ticks": "by one with another delay",
+    "slots come round": "a spike in a tick whose slot was used sixteen ticks ago",
+    "spike without target": "nothing is sent",
+    "packet: west": "a negative dx",
+    "packet: south": "a negative dy",
+    "packet: farthest": "dx or dy at an end of its range",
+    "packet: longest delay": "delay 15",
+    "packet stalls": "a packet waits",
+    "packet of the last neuron": "a packet right before the marker",
+    "neighbours send": "packets of two updates in a row",
+    "row read": "a word of the row stream",
+    "row written": "the same",
+    "row ends inside a word": "the stream goes on with the next row",
+    "row ends with a word": "rows and words end together",
+    "row beyond the build": "read or written: nobody knows, nothing breaks",
+    "rows come round": "after the last row the first",
+    "axon types read": "sixteen at a time",
+    "axon types written": "sixteen at a time",
+    "register beyond the map": "reads zero",
+    "region beyond the map": "reads zero, written to nowhere",
+    "tick written": "the next marker closes another tick",
+    "tick wraps": "after 32 bits",
+    "counter wraps": "after 32 bits",
+    "reset while the key is made": "rst in the first clocks of a tick",
+    "reset while a number is drawn": "rst while the generator runs",
+    "reset in a write-back": "rst in the very clock that writes a row: it is written",
+    **PORTS,
+}
+"""Bins of ``crossbar_core``."""
+
+LISTS = {"lif_core": LIF, "crossbar_core": CROSSBAR}
+_LISTED = {name for names in LISTS.values() for name in names}
 
 COUNTS: Counter[str] = Counter()
 
@@ -133,7 +237,8 @@ def hit(name: str, when: Any = True) -> None:
     Raises:
         KeyError: no such bin is listed.
     """
-    BINS[name]
+    if name not in _LISTED:
+        raise KeyError(name)
     if when:
         COUNTS[name] += 1
 
@@ -143,126 +248,12 @@ def save(path: Path) -> None:
     path.write_text(json.dumps(dict(sorted(COUNTS.items())), indent=1), encoding="utf-8")
 
 
-def merged(paths: list[Path]) -> dict[str, int]:
-    """Counts of all listed bins over the files of several runs."""
+def merged(paths: Iterable[Path], listed: Iterable[str]) -> dict[str, int]:
+    """Counts of the bins ``listed`` over the files of several runs."""
     total: Counter[str] = Counter()
     for path in paths:
         total.update(json.loads(path.read_text(encoding="utf-8")))
-    return {name: total[name] for name in BINS}
-
-
-def of_update(update: Update, core: Core) -> None:
-    """Bins of one neuron's update that the core agreed with."""
-    read = update.read
-    ready = read.refractory == 0
-    _of_current(read, update)
-    if ready:
-        _of_leak(read)
-        _of_drive(read, update)
-    _of_refractory(read, update)
-    bias = core.entry("bias", update.neuron)["bias"]
-    start = core.entry("bias_start", update.neuron)["tick"]
-    hit("bias open", bias and read.bias)
-    hit("bias gated", bias and not read.bias)
-    hit("bias opens", bias and read.bias and start and core.tick == start + 1)
-    if update.spiked:
-        routes = len(update.packets)
-        hit("spike with 0 routes", routes == 0)
-        hit("spike with 1 route", routes == 1)
-        hit("spike with many routes", routes >= MANY)
-        hit("last neuron spikes with routes", routes and update.neuron == core.size - 1)
-
-
-def _of_current(read: Operands, update: Update) -> None:
-    exact = dynamics.tick(**vars(replace(read, bits=WIDE)))[0]
-    saturates = read.overflow == dynamics.SATURATE
-    hit("current saturates up", saturates and exact > update.u)
-    hit("current saturates down", saturates and exact < update.u)
-    hit("current wraps", not saturates and exact != update.u)
-    hit("range left in a refractory tick", read.refractory and exact != update.u and update.left_range)
-    hit("current kept", read.u > 0 and 0 < read.current_keep < dynamics.DECAY_ONE)
-    hit("current kept whole", read.u and read.current_keep == dynamics.DECAY_ONE)
-    hit("current negative kept", read.u < 0 and 0 < read.current_keep < dynamics.DECAY_ONE)
-    hit("input shift zero", read.arriving and read.input_shift == 0)
-
-
-def _of_leak(read: Operands) -> None:
-    left = dynamics.leak(read.v, read.leak_mode, read.leak_amount)
-    moved = read.v != left
-    side = "positive" if read.v > 0 else "negative"
-    if read.leak_mode == dynamics.LEAK_SCALE:
-        if read.v and read.leak_amount < dynamics.DECAY_ONE:
-            hit(f"leak: factor, {side}", moved)
-        hit("leak: factor above one", moved and read.leak_amount > dynamics.DECAY_ONE)
-    elif read.leak_mode == dynamics.LEAK_SHIFT:
-        if moved:
-            hit(f"leak: shift, {side}")
-        hit("leak: shift beyond the width", read.v and read.leak_amount >= read.bits)
-        one_more = dynamics.leak(read.v - 1, read.leak_mode, read.leak_amount)
-        hit("leak: shift, fraction lost", read.v < 0 and moved and one_more == left - 1)
-    elif moved:
-        hit(f"leak: constant, {side}")
-        hit("leak: constant stops at zero", abs(read.v) < read.leak_amount)
-
-
-def _of_drive(read: Operands, update: Update) -> None:
-    """The driven potential is what a tick leaves that cannot fire; its exact value the same with wide numbers."""
-    alone = replace(read, threshold=NEVER, reset=dynamics.RESET_NONE)
-    driven = dynamics.tick(**vars(alone))[1]
-    given = replace(alone, u=update.u, current_keep=dynamics.DECAY_ONE, arriving=0, bits=WIDE)
-    exact = dynamics.tick(**vars(given))[1]
-    saturates = read.overflow == dynamics.SATURATE
-    hit("drive saturates up", saturates and exact > driven)
-    hit("drive saturates down", saturates and exact < driven)
-    hit("drive wraps up", not saturates and exact > driven)
-    hit("drive wraps down", not saturates and exact < driven)
-    hit("threshold: one below", driven == read.threshold - 1 and not update.spiked)
-    hit("threshold: one above", driven == read.threshold + 1 and update.spiked)
-    hit("threshold: exactly, spikes", driven == read.threshold and update.spiked)
-    hit("threshold: exactly, silent", driven == read.threshold and not update.spiked)
-    highest = (1 << (read.bits - 1)) - 1
-    hit("threshold: beyond every potential", read.threshold > highest and driven == highest)
-    if update.spiked:
-        _of_spike(read, update, driven)
-
-
-def _of_spike(read: Operands, update: Update, driven: int) -> None:
-    hit("compare: above", read.compare == dynamics.ABOVE)
-    hit("compare: at or above", read.compare == dynamics.AT_OR_ABOVE)
-    hit("threshold: negative", read.threshold < 0)
-    hit("reset: to value", read.reset == dynamics.RESET_TO_VALUE)
-    hit("reset: subtract", read.reset == dynamics.RESET_SUBTRACT)
-    hit("reset: none", read.reset == dynamics.RESET_NONE)
-    rested = dynamics.after_spike(driven, read.threshold, read.reset, read.reset_value)
-    outside = read.reset == dynamics.RESET_SUBTRACT and rested != update.v
-    hit("soft reset saturates", outside and read.overflow == dynamics.SATURATE)
-    hit("soft reset wraps", outside and read.overflow == dynamics.WRAP)
-
-
-def _of_refractory(read: Operands, update: Update) -> None:
-    hit("refractory entered", update.spiked and update.refractory)
-    hit("refractory period 0", update.spiked and not update.refractory)
-    hit("refractory waits", update.refractory and not update.spiked)
-    hit("refractory left", read.refractory and not update.refractory)
-    if read.refractory:
-        awake = dynamics.tick(**vars(replace(read, refractory=0)))
-        hit("refractory, input ignored", awake[3])
-
-
-def of_tick(updates: list[Update], stalls: int, core: Core) -> None:
-    """Bins of a finished tick."""
-    spikes = [update.spiked for update in updates]
-    sending = [bool(update.packets) for update in updates]
-    hit("no neuron spikes", not any(spikes))
-    hit("every neuron spikes", all(spikes) and len(spikes) > 1)
-    hit("neighbours spike with routes", any(a and b for a, b in pairwise(sending)))
-    hit("no stall in a tick with packets", any(sending) and not stalls)
-    hit("size below the build", core.size < core.build.NEURONS)
-    hit("size 1", core.size == 1)
-    hit("size of the build", core.size == core.build.NEURONS)
-    hit("tick stops at all ones", core.tick == (1 << core.build.START_BITS) - 1)
-    highest = (1 << core.build.SHIFT_BITS) - 1
-    hit("input shift highest", any(u.read.arriving and u.read.input_shift == highest for u in updates))
+    return {name: total[name] for name in listed}
 
 
 RESET_BINS = {
@@ -273,6 +264,9 @@ RESET_BINS = {
     "marker": "reset while the marker waits",
     "clear": "reset in a clear",
     "config": "reset in a request",
+    "key": "reset while the key is made",
+    "draw": "reset while a number is drawn",
+    "write": "reset in a write-back",
 }
 
 
@@ -281,17 +275,24 @@ def of_reset(expected: Outputs) -> None:
     hit(RESET_BINS[expected.phase])
 
 
+def begin(core: str) -> str:
+    """The comment before a core's table in docs/rtl.md."""
+    return f"<!-- bins of {core}: written by python -m rtl.tests.bins; edit rtl/tests/bins.py instead -->\n"
+
+
 def page(old: str) -> str:
-    """docs/rtl.md with its table of bins replaced by the list above.
+    """docs/rtl.md with its tables of bins replaced by the lists above.
 
     Raises:
         ValueError: the marker comments are not there.
     """
-    before, rest = old.split(BEGIN)
-    _, after = rest.split(END)
-    rows = [f"| {name} | {meaning} |" for name, meaning in BINS.items()]
-    table = "\n".join(("| bin | what happened |", "| --- | --- |", *rows))
-    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
+    for core, listed in LISTS.items():
+        before, rest = old.split(begin(core))
+        _, after = rest.split(END, 1)
+        rows = [f"| {name} | {meaning} |" for name, meaning in listed.items()]
+        table = "\n".join(("| bin | what happened |", "| --- | --- |", *rows))
+        old = f"{before}{begin(core)}\n{table}\n\n{END}{after}"
+    return old
 
 
 if __name__ == "__main__":

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
-
-import cocotb
 
 from neuroemu.families.lifcore import dynamics
 from neuroemu.families.lifcore.registers import REGISTERS
-from rtl.tests import bins
-from rtl.tests.core_bench import Bench, Pace, Request, build_of_environment
+from rtl.tests.bench import Pace, Request, bench_test
+from rtl.tests.core_bench import Bench, build_of_environment
 from rtl.tests.core_model import Build, word
 
 PER_NEURON = ("threshold", "bias", "bias_start", "potential", "current", "refractory", "accumulator", "route_list")
@@ -21,19 +16,8 @@ BODIES: dict[str, Callable[[Bench], Awaitable[None]]] = {}
 NOISE = Pace(events=0.6, packets=0.5, requests=0.4)
 
 
-def core_test(body: Callable[[Bench], Awaitable[None]]) -> Any:
-    """A cocotb test with a bench that was just reset; its bins are kept. ``BODIES`` has all of them."""
-    BODIES[body.__name__] = body
-
-    @cocotb.test(name=body.__name__)
-    @functools.wraps(body)
-    async def test(dut: Any) -> None:
-        bench = Bench(dut, build_of_environment(), body.__name__)
-        await bench.start()
-        await body(bench)
-        bins.save(Path("bins.json"))
-
-    return test
+core_test = bench_test(lambda dut, name: Bench(dut, build_of_environment(), name), BODIES)
+"""A cocotb test with a bench that was just reset. ``BODIES`` has all of them."""
 
 
 # ---- what is loaded ---------------------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from neuroemu.families.lifcore import dynamics
+from rtl.tests.bench import Pace
 from rtl.tests.cocotb_lif_core import core_test, load_chatty, load_random, queue_registers
-from rtl.tests.core_bench import Bench, Pace
+from rtl.tests.core_bench import Bench
 from rtl.tests.core_model import word
 
 COUNTERS = ("cycle_counter", "stall_counter", "left_range_counter")

@@ -9,9 +9,11 @@ from typing import Any
 import cocotb
 
 from rtl.tests import bins
+from rtl.tests.bench import Pace
 from rtl.tests.cocotb_lif_core import axons, load_chatty, load_random, no_leak, queue_registers
-from rtl.tests.core_bench import Bench, Pace, build_of_environment
-from rtl.tests.core_model import MARKER, Packet, register_address
+from rtl.tests.core_bench import Bench, build_of_environment
+from rtl.tests.core_model import Packet, register_address
+from rtl.tests.ports import MARKER
 
 
 class TileBench(Bench):

@@ -10,8 +10,9 @@ from typing import Any
 import cocotb
 
 from rtl.tests import cocotb_lif_counters
+from rtl.tests.bench import start_clock
 from rtl.tests.cocotb_lif_core import BODIES
-from rtl.tests.core_bench import Bench, build_of_environment, start_clock
+from rtl.tests.core_bench import Bench, build_of_environment
 
 MUTANTS_VARIABLE = "LIF_CORE_MUTANTS"
 CONTROL = "mutant"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +66,10 @@ def _point(keys: dict[str, str]) -> tuple[Point, str]:
     return Point(module, keys["t"], int(keys["l"]), f"{keys['n']} {keys['o']}"), ""
 
 
-def exclusions() -> list[Exclusion]:
-    """What the file of exclusions says."""
-    return [Exclusion(**item) for item in yaml.safe_load(EXCLUSIONS.read_text(encoding="utf-8"))]
+def exclusions(modules: Container[str] | None = None) -> list[Exclusion]:
+    """What the file of exclusions says, of all or some modules."""
+    rules = [Exclusion(**item) for item in yaml.safe_load(EXCLUSIONS.read_text(encoding="utf-8"))]
+    return [rule for rule in rules if modules is None or rule.module in modules]
 
 
 def uncovered(covered: dict[Point, int], kind: str, excluded: Iterable[Exclusion] = ()) -> tuple[list[Point], int]:

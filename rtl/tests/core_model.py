@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, fields
 
 from neuroemu.families.lifcore import dynamics
@@ -17,16 +16,10 @@ from neuroemu.families.lifcore.registers import (
     Register,
 )
 from neuroemu.image.bitfields import BitField
+from rtl.tests.ports import Cycles, Inputs, Outputs, index_bits
 
-MARKER = None
-"""Event that ends a tick; other events are axon numbers."""
 Packet = tuple[int, int]
 """Target core and axon."""
-
-
-def index_bits(words: int) -> int:
-    """Address bits of a memory; one at least."""
-    return max((words - 1).bit_length(), 1)
 
 
 @dataclass(frozen=True)
@@ -173,6 +166,10 @@ class Core:
             self.memories[name] = [{field: 0} for _ in range(self.build.NEURONS)]
         self.error = False
         self.tick = self.cycles = self.stalls = self.left_range = 0
+
+    @property
+    def axons(self) -> int:
+        return self.build.AXONS
 
     # ---- bus ----------------------------------------------------------------------------------------------------------
     def write(self, region: int, offset: int, word: int) -> bool:
@@ -342,37 +339,6 @@ def word(name: str, **values: int) -> int:
 def register_address(name: str) -> tuple[int, int]:
     """Region and offset of a register."""
     return REGION_NUMBER["register"], REGISTER_NUMBER[name]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What stands at the core's inputs in one cycle."""
-
-    in_valid: int
-    in_last: int
-    in_axon: int
-    out_ready: int
-    cfg_valid: int
-    cfg_write: int
-    region: int
-    offset: int
-    cfg_wdata: int
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What the core's outputs must be in one cycle; ``in_ready`` is ``idle`` unless a configuration request stands there."""
-
-    phase: str
-    idle: bool = False
-    cfg_ready: bool = False
-    cfg_rdata: int | None = None
-    update: Update | None = None
-    packet: Packet | None = None
-    last: bool = False
-
-
-Cycles = Generator[Outputs, Inputs, None]
 
 
 def cycles_of(core: Core) -> Cycles:

