@@ -15,6 +15,7 @@ from neuroemu.families.truenorth.boot import boot
 from neuroemu.families.truenorth.codes import CODES, clustered, combinations, fitted
 from neuroemu.families.truenorth.image import pack, unpack
 from neuroemu.families.truenorth.lower import lower
+from neuroemu.families.truenorth.pieces import wire
 from neuroemu.formats import load
 from neuroemu.formats.samples import load_samples
 from neuroemu.network.builder import NetworkBuilder
@@ -93,6 +94,14 @@ def test_the_page_holds_the_accuracy_that_a_run_has(name: str) -> None:
 def test_the_page_has_a_row_for_every_network_with_samples() -> None:
     rows = [line for line in truenorth_accuracy.PAGE.read_text(encoding="utf-8").splitlines() if line.count("|") == 8]
     assert [line.split("`")[1] for line in rows if "`" in line] == list(truenorth_accuracy.networks())
+
+
+def test_finer_weights_never_make_feedback_late() -> None:
+    network = load(EXAMPLES / "braille_soft.nir", "snntorch-soft", None)
+    room = int(CHIP.limits.neurons.value), int(CHIP.limits.delay_ticks_max.value)
+    assert wire(network, lower(network, CHIP), *room).late == {"lif1.lif"}
+    assert wire(network, lower(network, CHIP, sparing={"lif1.lif"}), *room).late == frozenset()
+    assert "NE3605" not in codes(deploy(network, CHIP).compiled.findings)
 
 
 def test_a_population_that_one_spike_per_tick_silences_is_said() -> None:
