@@ -32,7 +32,7 @@ Int64 = NDArray[np.int64]
 FORGETS = 0.5
 """Membranes that keep less than this per step are lowered as ones that keep nothing."""
 FADES_AT = 0.4
-"""Share of the threshold at which a constant leak takes what the decay does; of 0.2, 0.3, 0.4 and 0.5 the one with the fewest wrong
+"""Share of the threshold at which a constant leak takes what the decay does; of 0.3, 0.4 and 0.5 the one with the fewest wrong
 bins in the trained networks of the examples."""
 ANALOG_TICKS = 100
 """Ticks of full input that an analog population can add up."""
