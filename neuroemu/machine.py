@@ -6,7 +6,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -235,7 +235,7 @@ class Machine:
 
         Raises:
             BadInput: NE6001 for inputs that do not fit the ports, NE6002 for values that are no spike counts, NE6008 for
-                an unknown population to probe, NE6010 and NE6020 to NE6022 for snapshots that cannot be written or used.
+                an unknown population to probe, NE6010, NE6020 to NE6022 and NE6025 for snapshots that cannot be written or used.
         """
         booted = self.family.boot(self.program, threads=threads)
         presented = present(booted, inputs)
@@ -247,7 +247,8 @@ class Machine:
             sources = range(booted.inputs, booted.inputs + booted.engine.neurons)
             run = self._identity(stimulus, samples, ticks, probed)
             keeper = Keeper(snapshots, run, samples * period, sources)
-        with _interrupt_at_chunk_ends(progress) as careful:
+        alone = nullcontext() if snapshots is None else snapshots.held()
+        with alone, _interrupt_at_chunk_ends(progress) as careful:
             recording = run_ticks(
                 booted.engine,
                 stimulus,

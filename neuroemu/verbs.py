@@ -333,7 +333,11 @@ def deploy_and_report(
         run, report = None, describe(deployment)
     else:
         run = deployment.run(
-            samples.inputs, None if progress is None else progress("chip ticks"), probes, snapshots, threads
+            samples.inputs,
+            None if progress is None else progress("chip ticks"),
+            probes,
+            snapshots,
+            threads_for(threads, note),
         )
         report = _report(run, samples.labels, compared)
     if output.folder is not None:
@@ -391,7 +395,7 @@ def deploy_mapped_and_report(
             inputs = inputs_of_spikes(read_spikes(spikes_file), image.cores.number.tolist(), ticks, str(spikes_file))
         _tell_compilation(note)
         advance = None if progress is None else progress("chip ticks")
-        run = machine.run(inputs, advance, probes, snapshots=snapshots, threads=threads)
+        run = machine.run(inputs, advance, probes, snapshots=snapshots, threads=threads_for(threads, note))
         report = _report(run, None, 0)
         events = {name: run.events(name)[1:] for name in (symbol.name for symbol in run.populations)}
         output.write("spikes.sfto", spikes_text(output_spikes(model, events), "sfto1.0").encode())
@@ -427,7 +431,7 @@ def run_and_report(
         None if progress is None else progress("chip ticks"),
         probes,
         snapshots=snapshots,
-        threads=threads,
+        threads=threads_for(threads, note),
     )
     report = _report(run, labels, 0)
     if output.folder is not None:
@@ -481,6 +485,21 @@ def _report(run: Run, labels: Any, compared: int) -> dict[str, Any]:
         document = run.report(labels, 0).document
         finding = Finding("NE6007", "interrupted while comparing with the float network", severity="warning")
         return {**document, "findings": [*document["findings"], finding.to_dict()]}
+
+
+def threads_for(threads: int, note: Note | None) -> int:
+    """At most one thread a processor: more would wait for each other, and the results do not depend on their number."""
+    processors = _processors()
+    if threads > processors and note is not None:
+        note(f"--threads {threads}: {processors} are used, one for each processor there is; the results are the same")
+    return min(threads, processors)
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _tell_compilation(note: Note | None) -> None:

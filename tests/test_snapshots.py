@@ -149,3 +149,9 @@ def test_an_interrupted_and_resumed_report_says_nothing_of_it(folder: Path) -> N
     document = json.loads(to_json(run.report().document))
     assert document["findings"] == []
     assert "NE6004" not in json.dumps(document)
+
+
+def test_two_runs_do_not_share_a_folder_of_snapshots(folder: Path) -> None:
+    snapshots = Snapshots(folder, every=10)
+    with snapshots.held(), pytest.raises(BadInput, match="NE6025"):
+        machine_of("lifcore").run(INPUTS, snapshots=snapshots)

@@ -300,3 +300,13 @@ def test_a_report_is_read_from_its_folder_or_file(files: tuple[Path, Path], tmp_
     assert verbs.read_report(tmp_path / "out") == verbs.read_report(tmp_path / "out" / "report.json") == report
     with pytest.raises(BadInput, match="NE6011"):
         verbs.read_report(tmp_path)
+
+
+def test_threads_beyond_the_processors_are_told_and_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuroemu.verbs._processors", lambda: 3)
+    said: list[str] = []
+    assert [verbs.threads_for(wanted, said.append) for wanted in (1, 3, 4, 64)] == [1, 3, 3, 3]
+    assert said == [
+        "--threads 4: 3 are used, one for each processor there is; the results are the same",
+        "--threads 64: 3 are used, one for each processor there is; the results are the same",
+    ]

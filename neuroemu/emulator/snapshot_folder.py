@@ -7,7 +7,8 @@ A folder holds
   run it belongs to, and how much of ``recorded`` it needs, under a checksum.
 
 A state file appears under its name only when it and all it needs are on the disk, so that a run may be killed at any moment;
-the last two are kept. What a killed run wrote to ``recorded`` beyond its last state is overwritten.
+the last two are kept. What a killed run wrote to ``recorded`` beyond its last state is overwritten. While a run goes on it holds
+the system's lock on the file ``lock``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +37,7 @@ SPIKES = "spikes."
 
 _STATES = "state-*.nemu"
 _UNFINISHED = ".state-*.partial"
+_LOCK = "lock"
 _KEPT_STATES = 2
 _BLOCK = struct.Struct("<QQQ")
 _TYPES = {np.dtype(name).newbyteorder("<").str for name in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f8")}
@@ -63,11 +65,38 @@ class Snapshots:
     resume: bool = False
     note: Callable[[str], None] = lambda text: None
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep all other runs out of the folder; the system opens it again when this process ends, however it ends.
+
+        Raises:
+            BadInput: NE6025 when another run is in the folder, NE6010 when nothing can be written there.
+        """
+        from filelock import FileLock, Timeout
+
+        path = self.folder / _LOCK
+        lock = FileLock(path, blocking=False)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise _in_use(self.folder) from None
+        except OSError as error:
+            raise _unwritable(self.folder, error.strerror or str(error)) from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # before others can take it; a system that keeps open files leaves it there
+                path.unlink()
+            lock.release()
+            with suppress(OSError):
+                self.folder.rmdir()
+
     def remove(self) -> None:
-        """Take all snapshots away, and the folder when nothing else is in it."""
-        _clear(self.folder)
-        with suppress(OSError):
-            self.folder.rmdir()
+        """Take all snapshots away, and the folder when nothing else is in it; not while another run is in the folder."""
+        if self.folder.is_dir():
+            with suppress(BadInput), self.held():
+                _clear(self.folder)
 
 
 @dataclass(frozen=True)
@@ -267,6 +296,12 @@ def _shown(value: Any) -> str:
 def _unwritable(folder: Path, why: str) -> BadInput:
     fixes = ("make room and run again with --resume", "choose another folder with -o")
     return BadInput(Finding("NE6010", f"the snapshot cannot be written: {why}", str(folder), fixes))
+
+
+def _in_use(folder: Path) -> BadInput:
+    fixes = ("wait until the other run has ended", "choose another folder with -o")
+    message = "another run keeps its snapshots in this folder and has not ended: the two would overwrite each other's"
+    return BadInput(Finding("NE6025", message, str(folder), fixes))
 
 
 def _clear(folder: Path) -> None:

@@ -182,6 +182,16 @@ def test_the_257th_input_of_neurons_without_memory_is_refused() -> None:
     assert "257 inputs and needs 257 axons, 1 more than the 256 of a core" in finding.message and finding.fixes
 
 
+def test_a_bias_that_the_host_sends_is_no_input_and_still_needs_an_axon() -> None:
+    weight = np.random.default_rng(6).choice([-0.25, 0.25], (2, 256))
+    leaky = layer(256, 2, weight, membrane_decay=np.full(1, 0.9), leak_input=np.full(1, 0.1))
+    messages = [finding.message for finding in deploy(leaky, "truenorth").compiled.findings if finding.code == "NE3602"]
+    (message,) = messages
+    assert message.startswith(
+        "a neuron has 256 inputs and a bias that takes an axon of its own, 1 more than the 256 axons"
+    )
+
+
 def test_a_delay_of_sixteen_ticks_is_refused_and_none_in_a_loop_too(tmp_path: Path) -> None:
     loop = {
         "format": "neuroemu-network/1",

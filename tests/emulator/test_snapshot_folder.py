@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -500,6 +502,54 @@ def test_a_snapshot_of_another_run_is_not_skipped_for_an_older_one(folder: Path)
     with pytest.raises(BadInput, match="NE6022"):
         played(folder, 10, run={**RUN, "program": "def"})
     assert states(folder) == before
+
+
+# ---- two runs in one folder ------------------------------------------------------------------------------------------
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from neuroemu.emulator.snapshot_folder import Snapshots
+with Snapshots(Path(sys.argv[1])).held():
+    print("inside", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_folder_is_closed_while_another_process_is_in_it_and_open_when_that_was_killed(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshot")
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, snapshots.folder], stdout=subprocess.PIPE)
+    try:
+        assert other.stdout is not None and other.stdout.readline() == b"inside\n"
+        (snapshots.folder / "state-000000000000007.nemu").write_bytes(b"the other's")
+        with pytest.raises(BadInput, match=r"NE6025 another run keeps its snapshots"), snapshots.held():
+            pass
+        snapshots.remove()
+        assert (snapshots.folder / "state-000000000000007.nemu").read_bytes() == b"the other's"
+    finally:
+        other.kill()
+        other.communicate()
+    assert (snapshots.folder / "lock").exists()
+    with snapshots.held():
+        pass
+    assert [path.name for path in snapshots.folder.iterdir()] == ["state-000000000000007.nemu"]
+    snapshots.remove()
+    assert not snapshots.folder.exists()
+
+
+def test_a_run_that_fails_leaves_its_folder_open(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "deep" / "snapshot")
+    with pytest.raises(Killed), snapshots.held():
+        raise Killed
+    with snapshots.held():
+        assert snapshots.folder.is_dir()
+    assert not snapshots.folder.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BadInput, match="NE6010"), Snapshots(tmp_path / "file" / "snapshot").held():
+        pass
 
 
 # ---- disks -----------------------------------------------------------------------------------------------------------

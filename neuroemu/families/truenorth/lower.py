@@ -277,7 +277,7 @@ class _Layer:
             if self.forgets.any():
                 self._refuse(
                     "NE3602",
-                    f"a neuron has {fan_in} inputs and needs {fan_in} axons, {fan_in - self.room.axons} more than the "
+                    f"a neuron has {self._inputs_told(fan_in)} and needs {fan_in} axons, {fan_in - self.room.axons} more than the "
                     f"{self.room.axons} of a core; parts of its sum cannot be merged because it keeps nothing from tick to tick",
                     (
                         f"prune to {self.room.axons} inputs, {self.room.axons // 2} with weights of both signs",
@@ -330,6 +330,13 @@ class _Layer:
         sources = {block.source for block in self.columns}
         return 1 if self.partial is not None or sources & set(self.sparing) else MOST_FINER
 
+    def _inputs_told(self, axons: int) -> str:
+        """What the widest neuron of the network needs ``axons`` for: a bias that the host sends is no input."""
+        widest = int(np.argmax(np.diff(self.weight.indptr)))
+        if self.bias_column is None or self.bias_column not in self.weight[[widest]].indices:
+            return f"{axons} inputs"
+        return f"{axons - 1} inputs and a bias that takes an axon of its own"
+
     def _say_parts(self, fan_in: int) -> None:
         parts, charge = self.partial.parts, self.partial.charge
         threshold = self.neuron.threshold
@@ -338,9 +345,9 @@ class _Layer:
             above = np.where(threshold > 0, threshold, 1.0)
             relative = f", at any time up to {float(np.median(charge * parts / above)):.1%} of the threshold behind"
         message = (
-            f"a neuron has {fan_in} inputs, {fan_in - self.room.axons} more than the {self.room.axons} axons of a core; its sum is "
-            f"formed in {parts} parts by {self.partial.population.size} further neurons and arrives as spikes one tick later"
-            f"{relative}"
+            f"a neuron has {self._inputs_told(fan_in)}, {fan_in - self.room.axons} more than the {self.room.axons} axons of a "
+            f"core; its sum is formed in {parts} parts by {self.partial.population.size} further neurons and arrives as spikes "
+            f"one tick later{relative}"
         )
         fixes = (f"prune to {self.room.axons // 4} inputs per neuron", "use a convolution or groups of inputs")
         self.findings.append(Finding("NE3602", message, f"population {self.name}", fixes, "warning"))
