@@ -494,12 +494,12 @@ async def random_numbers_decide_as_the_generator_says(bench: Bench) -> None:
 @core_test
 async def random_numbers_hang_on_tick_and_seeds_alone(bench: Bench) -> None:
     build, draw = bench.build, bench.random
-    dice = 18 if build.stochastic else 0
+    await load(bench, [quiet(build, TM=18 if build.stochastic else 0)])
     for tick in (0, 3, 0xFFFFFFFF, draw.getrandbits(32)):
         seen = []
         for seed in (7, 7, 8):
-            await load(bench, [quiet(build, TM=dice)], tick=tick, core_seed=5, run_seed=seed)
-            seen.append([update.read.eta for update in await bench.tick((0, 1))])
+            bench.queue_registers(tick=tick, core_seed=5, run_seed=seed)
+            seen.append([update.read.eta for update in await bench.tick()])
             assert await bench.read_register("tick") == (tick + 1) % (1 << 32)
         assert seen[0] == seen[1]
         assert (seen[1] != seen[2]) == build.stochastic

@@ -25,11 +25,11 @@ from rtl.tests.runs import TOGGLE_MISSES, Runs
 from rtl.tests.simulation import CROSSBAR_FILES, SAME_RUNTIME, Design, rtl_design, simulators
 
 POINTS = {
-    "odd": CrossbarBuild(neurons=5, axons=7, draw_step=64),
-    "without dice": CrossbarBuild(neurons=4, axons=22, stochastic=False),
+    "odd": CrossbarBuild(neurons=3, axons=7, draw_step=64),
+    "without dice": CrossbarBuild(neurons=3, axons=22, stochastic=False),
     "one neuron": CrossbarBuild(neurons=1, axons=256, draw_step=16),
 }
-GATES = CrossbarBuild(neurons=2, axons=5, stochastic=False)
+GATES = CrossbarBuild(neurons=2, axons=4, stochastic=False)
 MODULES = {Path(name).stem for name in CROSSBAR_FILES}
 CORE_TESTS = "rtl.tests.cocotb_crossbar_core"
 
