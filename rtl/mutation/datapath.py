@@ -1,4 +1,4 @@
-"""Mutates the netlist of the LIF datapath and has the prover judge every mutant: `python rtl/mutation/datapath.py`.
+"""Mutates the netlist of the LIF datapath and has the prover judge every mutant: `python -m rtl.mutation.datapath`.
 
 Each mutant is one small change that yosys' `mutate` makes (a bit inverted, stuck, or exchanged with a neighbour under its control).
 The prover of `neuroemu.cosim.proof` kills it with inputs for which it differs from the rule, or proves that it is
@@ -8,7 +8,6 @@ the same datapath for all inputs. The ledger beside this file lists all mutants:
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +28,10 @@ from neuroemu.cosim.proof import (
     run_yosys,
 )
 from neuroemu.cosim.tools import sources
+from rtl.mutation.ledger import EQUIVALENT, KILLED, read_lines, write_lines
 
 LEDGER = Path(__file__).with_name("datapath.jsonl")
 SEED = 1
-KILLED, EQUIVALENT = "killed", "equivalent"
 INPUTS = (*OF_A_NEURON, *OF_THE_CORE)
 
 
@@ -137,8 +136,7 @@ def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The summary and the mutants of the ledger."""
-    summary, *rows = (json.loads(line) for line in LEDGER.read_text(encoding="utf-8").splitlines())
-    return summary, rows
+    return read_lines(LEDGER)
 
 
 def main() -> None:
@@ -153,8 +151,7 @@ def main() -> None:
             f"{build.title}: {len(verdicts)} mutants, {verdicts.count(KILLED)} killed, the others proven equivalent",
             flush=True,
         )
-    lines = [json.dumps(line, separators=(",", ":")) for line in (summary_of(rows), *rows)]
-    LEDGER.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_lines(LEDGER, summary_of(rows), rows)
 
 
 if __name__ == "__main__":

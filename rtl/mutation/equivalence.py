@@ -1,8 +1,8 @@
-"""Proves that a mutant of the controller is the controller, for all inputs and without a bound in time.
+"""Proves that a mutant of a module is the module, for all inputs and without a bound in time.
 
-Memories, datapath and every register are taken out of the core and of the mutant: what they give becomes inputs of both, what
+Memories, datapath and every register are taken out of the module and of the mutant: what they give becomes inputs of both, what
 they are given becomes outputs. A solver (yosys' own) then shows for a single cycle: from equal registers, whose contents keep
-the invariants below, and equal inputs, both give the same outputs and the same next registers, and the invariants hold again.
+given invariants, and equal inputs, both give the same outputs and the same next registers, and the invariants hold again.
 As a reset establishes the invariants, both stay the same for ever. Outputs count while they mean something: an
 address while its memory is enabled, a word while it is written or read, an update while it is valid.
 """
@@ -11,75 +11,91 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from neuroemu.cosim.proof import run_yosys
 from neuroemu.errors import BadInput
-from rtl.tests.core_model import Build
-from rtl.tests.netlist import TOP
 
 GOLD, MUTANT = "core", "mutant"
 REGISTER = "plain_register"
 CLOCKS = ("CLK", "clk")
 
 
-def invariants(build: Build, pin: str, registers: set[str]) -> list[str]:
-    """What holds in every cycle after a reset, of registers as they stand (pin Q) or as they are next (pin D).
+@dataclass(frozen=True)
+class Invariants:
+    """What holds of a module's registers in every cycle after a reset.
 
-    The controller's properties in rtl/formal prove the same for the sources; here they are shown to be kept.
+    The controllers' properties in rtl/formal prove the same for the sources; here they are shown to be kept.
+
+    Attributes:
+        top: the module.
+        claims: expressions in which ``{name}`` stands for the register of a signal.
+        inside: a module without registers that is not taken out.
     """
 
-    def of(name: str) -> str:
-        return f"\\{name}_cell.{pin} "
+    top: str
+    claims: tuple[str, ...] = ()
+    inside: str = ""
 
-    return [f"{of('state')} <= 4", f"{of('size')} != 0 && {of('size')} <= {build.NEURONS}"]
+    def of(self, pin: str, side: str = "") -> list[str]:
+        """The expressions of registers as they stand (pin Q) or as they are next (pin D)."""
+
+        class Named(dict[str, str]):
+            def __missing__(self, name: str) -> str:
+                return f"\\{side}{name}_cell.{pin} "
+
+        return [claim.format_map(Named()) for claim in self.claims]
 
 
-def proven(build: Build, script: Sequence[str], options: Sequence[str], folder: Path) -> list[bool]:
-    """For each mutant whether it is proven to be the core.
+def proven(invariants: Invariants, script: Sequence[str], options: Sequence[str], folder: Path) -> list[bool]:
+    """For each mutant whether it is proven to be the module.
 
     Args:
-        script: commands that make the core's netlist in ``folder``.
+        script: commands that make the module's netlist in ``folder``.
         options: options of yosys' `mutate`, one mutant each.
 
     Raises:
-        AssertionError: the core itself does not keep the invariants, so nothing is proven.
+        AssertionError: the module itself does not keep the invariants, so nothing is proven.
     """
     register = Path(__file__).with_name(f"{REGISTER}.v")
     (folder / register.name).write_text(register.read_text(encoding="utf-8"), encoding="utf-8")
-    run_yosys([*script, "write_rtlil base.il", *opened(GOLD), f"write_json {GOLD}.json"], folder)
+    run_yosys([*script, "write_rtlil base.il", *opened(invariants, GOLD), f"write_json {GOLD}.json"], folder)
     ports = json.loads((folder / f"{GOLD}.json").read_text(encoding="utf-8"))["modules"][GOLD]["ports"]
-    (folder / "both.v").write_text(side_by_side(build, ports), encoding="utf-8")
-    assert _holds(None, folder), "the core does not keep the invariants"
-    return [_holds(each, folder) for each in options]
+    (folder / "both.v").write_text(side_by_side(invariants, ports), encoding="utf-8")
+    assert _holds(invariants, None, folder), "the module does not keep the invariants"
+    return [_holds(invariants, each, folder) for each in options]
 
 
-def opened(name: str) -> list[str]:
+def opened(invariants: Invariants, name: str) -> list[str]:
     """Commands that take everything with a memory out of the module and call it ``name``."""
+    top = invariants.top
+    kept = f" {top}/t:{invariants.inside} %d" if invariants.inside else ""
     return [
         "dffunmap",
         f"read_verilog -defer {REGISTER}.v",
-        f"chtype -set {REGISTER} {TOP}/t:$dff",
-        f"hierarchy -top {TOP}",
-        f"select -set parts {TOP}/t:*paramod*",
+        f"chtype -set {REGISTER} {top}/t:$dff",
+        f"hierarchy -top {top}",
+        f"select -set parts {top}/t:*paramod* {top}/t:{top}.* %u{kept}",
         "expose -evert @parts",
-        f"hierarchy -top {TOP}",
-        f"rename {TOP} {name}",
+        f"hierarchy -top {top}",
+        *([f"flatten {top}"] if invariants.inside else []),
+        f"rename {top} {name}",
         "opt_clean",
     ]
 
 
-def _holds(mutation: str | None, folder: Path) -> bool:
-    """Whether the prover agrees for one mutant; without a mutation the core stands beside itself."""
+def _holds(invariants: Invariants, mutation: str | None, folder: Path) -> bool:
+    """Whether the prover agrees for one mutant; without a mutation the module stands beside itself."""
     change = [] if mutation is None else [f"mutate {mutation}"]
     script = [
         "read_rtlil base.il",
-        *opened(GOLD),
+        *opened(invariants, GOLD),
         "design -save gold",
         "design -reset",
         "read_rtlil base.il",
         *change,
-        *opened(MUTANT),
+        *opened(invariants, MUTANT),
         f"design -copy-from gold {GOLD}",
         "read_verilog -formal both.v",
         "prep -top both -flatten",
@@ -94,8 +110,8 @@ def _holds(mutation: str | None, folder: Path) -> bool:
     return True
 
 
-def side_by_side(build: Build, ports: dict[str, dict]) -> str:
-    """A module with core and mutant on the same inputs, what is assumed of a cycle and what must then hold."""
+def side_by_side(invariants: Invariants, ports: dict[str, dict]) -> str:
+    """A module with original and mutant on the same inputs, what is assumed of a cycle and what must then hold."""
     declared, joined, claims = [], [], []
     wires = {"core": [], "mutant": []}
     for name, port in ports.items():
@@ -110,9 +126,7 @@ def side_by_side(build: Build, ports: dict[str, dict]) -> str:
             wires[side].append(f".\\{name} (\\{side}.{name} )")
         if name.split(".")[-1] not in CLOCKS:
             claims.append(f"{_counts(name, ports)} || \\core.{name} == \\mutant.{name} ")
-    registers = {name.removesuffix(".Q") for name in ports if name.endswith(".Q")}
-    before = invariants(build, "Q", registers)
-    after = [claim.replace("\\", "\\core.") for claim in invariants(build, "D", registers)]
+    before, after = invariants.of("Q"), invariants.of("D", side="core.")
     names = ", ".join(f"\\{name} " for name, port in ports.items() if port["direction"] == "input")
     lines = [
         f"module both({names});",
@@ -151,4 +165,6 @@ def _counts(name: str, ports: dict[str, dict]) -> str:
         return "(!\\core.cfg_ready || cfg_write)"
     if name.startswith("upd_") and name != "upd_valid":
         return "(!\\core.upd_valid )"
+    if part == "random" and pin == "value":
+        return silent("start")
     return "1'b0"
