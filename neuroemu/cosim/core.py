@@ -28,6 +28,7 @@ FAULTS = (
     "changes a packet that waits",
     "updates neurons out of order",
     "was stopped",
+    "is ended by its own $finish, $stop or $fatal",
 )
 SPIKED, LEFT_RANGE = 1, 2
 READS = 0.25
@@ -279,7 +280,7 @@ class RtlCores:
             raise BadInput(findings)
         self._library = ctypes.CDLL(str(library_of(build, trace, folder, note)))
         self._library.core_new.restype = ctypes.c_void_p
-        for name in ("core_write", "core_read", "core_run"):
+        for name in ("core_transfer", "core_run"):
             getattr(self._library, name).restype = ctypes.c_int64
         seeds = [1 + (noise + position) % (1 << 30) for position in range(len(self.sizes))]
         self._cores = [ctypes.c_void_p(self._library.core_new(ctypes.c_int32(seed))) for seed in seeds]
@@ -320,13 +321,13 @@ class RtlCores:
         """Words to addresses, one after the other; raises NoAnswer (NE7222) if the core does not take them."""
         addresses = np.ascontiguousarray(address, np.uint32)
         words = np.ascontiguousarray(np.asarray(word, np.int64) & 0xFFFFFFFF, np.uint32)
-        self._transfer(self._library.core_write, position, addresses, words)
+        self._transfer(True, position, addresses, words)
 
     def read(self, position: int, address: Word) -> Word:
         """The words at some addresses, uint32."""
         addresses = np.ascontiguousarray(address, np.uint32)
         words = np.zeros(addresses.shape, np.uint32)
-        self._transfer(self._library.core_read, position, addresses, words)
+        self._transfer(False, position, addresses, words)
         return words
 
     def restart_with(self, restarts: Sequence[tuple[Word, Word]]) -> None:
@@ -426,9 +427,10 @@ class RtlCores:
         words = np.array([self.read(position, address) for position in range(len(self.sizes))], np.uint32)
         return dict(zip(self.build.counters, words.reshape(-1, address.size).T, strict=True))
 
-    def _transfer(self, call: Any, position: int, addresses: Word, words: Word) -> None:
-        done = call(
+    def _transfer(self, write: bool, position: int, addresses: Word, words: Word) -> None:
+        done = self._library.core_transfer(
             self._cores[position],
+            ctypes.c_int32(write),
             ctypes.c_int64(addresses.shape[0]),
             ctypes.c_void_p(addresses.ctypes.data),
             ctypes.c_void_p(words.ctypes.data),

@@ -3,6 +3,7 @@
 // Built by neuroemu/cosim/build.py as a shared library, behind a file of Pins that says what the ports of a family's core mean.
 // neuroemu/cosim/core.py is its only caller and defines NEURONS of the build.
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -17,8 +18,16 @@ namespace {
 
 enum Fault : int32_t {
     NONE = 0, NO_ANSWER = 1, TOO_MANY_PACKETS = 2, PACKET_WITHOUT_TICK = 3, CHANGED_PACKET = 4, OUT_OF_ORDER = 5,
-    OUT_OF_CLOCKS = 6
+    OUT_OF_CLOCKS = 6, ENDED = 7
 };
+
+// Thrown where the Verilog says $finish, $stop or $fatal: the simulation ends there, not the process.
+struct Ended {};
+
+[[noreturn]] void end(const char* file, int line, const char* what) {
+    std::fprintf(stderr, "%s:%d: %s\n", file, line, what);
+    throw Ended();
+}
 
 // Stalls come from a shift register with feedback (xorshift) that starts anew in every tick of every core, so that they depend on
 // the seed alone and not on how a run is cut into batches.
@@ -135,6 +144,12 @@ struct Core {
 
 }  // namespace
 
+void vl_finish(const char* file, int line, const char*) VL_MT_UNSAFE { end(file, line, "Verilog $finish"); }
+
+void vl_stop(const char* file, int line, const char*) VL_MT_UNSAFE { end(file, line, "Verilog $stop"); }
+
+void vl_fatal(const char* file, int line, const char*, const char* what) VL_MT_UNSAFE { end(file, line, what); }
+
 // Layout as `_Batch` in neuroemu/cosim/core.py.
 struct Batch {
     int64_t ticks, first_tick, reset_period;
@@ -178,6 +193,7 @@ struct Run {
     Batch& batch;
     std::vector<Shift> shifts;
     std::vector<int64_t> last_clock;
+    int32_t working = 0;  // the core that is simulated now
 
     bool fault(Fault kind, int64_t tick, int32_t core) {
         batch.fault = kind;
@@ -188,6 +204,7 @@ struct Run {
 
     // The words that a sample starts with. A waveform has the last one only, the clear: a memory that is written would fill it.
     bool restart(int64_t row, int32_t number) {
+        working = number;
         Core& core = *cores[number];
         for (int64_t at = batch.restart_start[number]; at < batch.restart_start[number + 1]; ++at) {
             uint32_t word = batch.restart_word[at];
@@ -202,6 +219,7 @@ struct Run {
 
     // The marker of a tick, the sweep that it starts, all packets, the marker that comes back.
     bool sweep(int64_t row, int32_t number) {
+        working = number;
         Core& core = *cores[number];
         Vcore& top = *core.top;
         const int64_t neurons = net.first_neuron[count];
@@ -266,6 +284,7 @@ struct Run {
     }
 
     bool deliver(int64_t row, int32_t number, const std::vector<uint32_t>& events) {
+        working = number;
         Core& core = *cores[number];
         Vcore& top = *core.top;
         int64_t counted = 0, quiet = 0;
@@ -298,6 +317,7 @@ struct Run {
     // Counters are read behind some ticks only, so that markers follow events directly and a sweep begins while the core still
     // works on the last of them.
     bool look(int64_t row, int32_t number) {
+        working = number;
         const int64_t cell = row * count + number;
         if (row + 1 != batch.ticks && !shifts[static_cast<size_t>(number)].below(batch.read_share)) return true;
         batch.read[cell] = 1;
@@ -345,27 +365,29 @@ extern "C" {
 Core* core_new(int32_t noise) { return new Core(noise); }
 
 void core_delete(Core* core) {
-    core->top->final();
+    try {
+        core->top->final();
+    } catch (const Ended&) {
+    }
     delete core;
 }
 
-int32_t core_reset(Core* core) { return core->reset(); }
-
-// Words written one after the other; returns how many were taken.
-int64_t core_write(Core* core, int64_t words, const uint32_t* address, const uint32_t* word) {
-    for (int64_t number = 0; number < words; ++number) {
-        uint32_t value = word[number];
-        if (!core->configure(true, address[number], value)) return number;
+int32_t core_reset(Core* core) {
+    try {
+        return core->reset();
+    } catch (const Ended&) {
+        return false;
     }
-    return words;
 }
 
-int64_t core_read(Core* core, int64_t words, const uint32_t* address, uint32_t* word) {
-    for (int64_t number = 0; number < words; ++number) {
-        word[number] = 0;
-        if (!core->configure(false, address[number], word[number])) return number;
+// Words written one after the other, or read; returns how many were taken.
+int64_t core_transfer(Core* core, int32_t write, int64_t words, const uint32_t* address, uint32_t* word) {
+    int64_t number = 0;
+    try {
+        while (number < words && core->configure(write, address[number], word[number])) ++number;
+    } catch (const Ended&) {
     }
-    return words;
+    return number;
 }
 
 // Runs ticks of `count` cores that send packets to each other. Returns the ticks that were completed: fewer than asked for after a
@@ -380,7 +402,11 @@ int64_t core_run(Core** cores, int32_t count, const int32_t* first_neuron, const
         before += cores[core]->clock;
         run.last_clock.push_back(cores[core]->clock + batch->most_clocks);
     }
-    while (row < batch->ticks && run.tick(row, inbox)) ++row;
+    try {
+        while (row < batch->ticks && run.tick(row, inbox)) ++row;
+    } catch (const Ended&) {
+        run.fault(ENDED, row, run.working);
+    }
     for (int32_t core = 0; core < count; ++core) after += cores[core]->clock;
     batch->clocks = after - before;
     return row;

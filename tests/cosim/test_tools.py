@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -71,18 +73,27 @@ def test_sources_that_are_nowhere_are_told(monkeypatch: pytest.MonkeyPatch, tmp_
         tools.sources()
 
 
-def test_a_tool_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "verilator_root", lambda: Path("anywhere"))
-    with pytest.raises(BadInput, match=r"NE7204 python\S* ended with 3: so it is"):
-        build._call([sys.executable, "-c", "import sys; print('so it is'); sys.exit(3)"])
+def test_a_compiler_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the variable CXX as a suspect only if it is set."""
+    program = tmp_path / "refuses"
+    program.write_text("#!/bin/sh\necho so it is\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("NEUROEMU_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(program))
+    build._cache.cache_clear()
+    build._versions.cache_clear()
+    with pytest.raises(BadInput, match=r"NE7204 refuses ended with 3: so it is[^$]*variable CXX"):
+        build.library("lif_core", {}, [], {})
+    build._cache.cache_clear()
+    build._versions.cache_clear()
 
 
-def test_builds_go_elsewhere_where_the_cache_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_builds_go_elsewhere_where_the_cache_cannot_be_written_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv("NEUROEMU_CACHE_DIR", str(tmp_path / "file"))
-    build._cache.cache_clear()
-    folder = build._cache()
-    build._cache.cache_clear()
-    assert folder.is_dir()
-    assert tmp_path not in folder.parents
-    folder.rmdir()
+    told = "from neuroemu.cosim import build; folder = build._cache(); print(folder, folder.is_dir())"
+    environment = {**os.environ, "NEUROEMU_CACHE_DIR": str(tmp_path / "file")}
+    said = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
+    folder, was_there = said.stdout.split()
+    assert was_there == "True"
+    assert tmp_path not in Path(folder).parents
+    assert not Path(folder).exists()
