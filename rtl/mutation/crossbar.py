@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import inspect
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from itertools import product
@@ -26,21 +27,48 @@ from neuroemu.cosim.crossbar_program import rtl_program
 from neuroemu.cosim.proof import run_yosys
 from neuroemu.cosim.tools import sources
 from neuroemu.errors import NeuroemuError
-from rtl.mutation.equivalence import Invariants, proven
+from neuroemu.families.truenorth.registers import ROW_FIELDS
+from rtl.mutation.equivalence import Invariants, Numbering, proven
 from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, counts_of, digest_of, read_lines, write_lines
 from rtl.tests import test_crossbar, test_crossbar_ports
+from rtl.tests.cocotb_crossbar_mutants import TESTS_VARIABLE
+from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
+from rtl.tests.crossbar_bench import BUILD_VARIABLE
+from rtl.tests.crossbar_model import COUNTERS, Core, row_places
 from rtl.tests.netlist import read_core
 from rtl.tests.one_crossbar import OneCrossbar
 from rtl.tests.random_crossbars import random_program
+from rtl.tests.simulation import SAME_RUNTIME, Design, simulate
 
 LEDGER = Path(__file__).with_name("crossbar_controller.jsonl")
 SEED = 1
 PROGRAMS = 6
-CONTROL, CONTROL_BITS = "mutant", 10
+CONTROL_BITS = 10
 FILES = ("crossbar_core.v", "tn_datapath.v", "tn_dice.v", "tn_next_synapse.v", "tn_random.v", "sram_sp.v")
 RANDOM, SEARCH = f"{TOP}.g_random.random", f"{TOP}.next_synapse"
 """Modules as they are called in the netlist, where each instance has its own."""
 MUTATED = ("crossbar_core.v", "tn_next_synapse.v", "tn_random.v")
+CLEAR_WALKS = (
+    "!rst || {next state} == 0 && {next slot} == 0",
+    "{state} == 0 || {next state} != 0 || {next slot} == 0",
+    "rst || {state} != 0 || {next state} == ({slot} == 15) && {next slot} == (({slot} + 1) & 15)",
+    "{state} != 0 || \\core.slots.enable  && \\core.slots.write  && \\core.slots.write_data  == 0",
+)
+"""A clear empties all slots from the first to the last before anything reads one, so it may as well do so in another order."""
+NUMBERINGS = (
+    Numbering("slot", "slots.address", False, {"state_cell.Q": 2}, ports=("slots.address",)),
+    Numbering("slot", "slot_cell.D", True, {"state_cell.Q": 0, "rst": 0}, "({state} == 0)", ("slots.address",)),
+    Numbering("position", "position_cell.D", True, {"state_cell.Q": 19, "rst": 0}),
+    Numbering("eta", "eta_cell.D", False, {"state_cell.Q": 8, "rst": 0}, "({state} == 11)", linear=True),
+)
+"""Slots, the order in which a clear empties them, the clocks of a row on the bus, of which only first and last are told, and the
+threshold's random part in the clock before the datapath takes it."""
+COUNTS = {
+    "draw": "{state} >= 7 && {state} <= 10",
+    "eta": "{state} >= 7 && {state} <= 12",
+    "datapath.eta": "{state} == 12",
+}
+"""When it matters what these are; the datapath adds ``eta`` to the thresholds one clock before `Update`, which alone compares."""
 _PINS = """\
 #include "{pins}"
 
@@ -141,7 +169,8 @@ def write_mutants(mutated: Mutated, options: Sequence[str], folder: Path) -> Mut
     """The core with all mutants in it; mutant ``k + 1`` is ``options[k]``."""
     (folder / "made").mkdir(parents=True)
     script = [f"mutate -ctrl {CONTROL} {CONTROL_BITS} {number} {each}" for number, each in enumerate(options, 1)]
-    run_yosys([*netlist(mutated.build, folder), *script, "opt_clean", f"write_verilog -noattr made/{TOP}.v"], folder)
+    last = [*counters_apart(folder), "opt_clean", f"write_verilog -noattr made/{TOP}.v"]
+    run_yosys([*netlist(mutated.build, folder), *script, *last], folder)
     build = mutated.build
     made = MutantBuild(build.neurons, build.axons, build.stochastic, build.draw_step, folder / "made")
     verilog = made.folder / f"{TOP}.v"
@@ -151,6 +180,19 @@ def write_mutants(mutated: Mutated, options: Sequence[str], folder: Path) -> Mut
     )
     made.pins.write_text(_PINS.format(pins=CrossbarBuild.pins, control=CONTROL), encoding="utf-8")
     return made
+
+
+def counters_apart(folder: Path) -> list[str]:
+    """Commands that make the counters' registers a module of their own, where a test can put them near their end."""
+    register = Path(__file__).with_name("enabled_counter_register.v")
+    (folder / register.name).write_text(register.read_text(encoding="utf-8"), encoding="utf-8")
+    chosen = " ".join(f"{TOP}/{name}_cell" for name in COUNTERS)
+    return [
+        f"read_verilog -defer {register.name}",
+        f"chtype -set {register.stem} {chosen}",
+        f"hierarchy -top {TOP}",
+        "proc",
+    ]
 
 
 def programs(build: CrossbarBuild, ticks: int) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -233,15 +275,65 @@ def judged(
     return found
 
 
+def benched(
+    mutated: Mutated, options: Sequence[str], folder: Path, only: Sequence[str] = ()
+) -> list[dict[str, Any] | None]:
+    """What kills each mutant in the protocol tests under cocotb: test, cycle and what was seen, or None.
+
+    Args:
+        only: names of tests; by default all.
+
+    Raises:
+        AssertionError: a test fails on the core itself, so nothing can be said of mutants.
+    """
+    verilog = write_mutants(mutated, options, folder / "netlist").folder / f"{TOP}.v"
+    numbers = range(len(options) + 1)
+    told = {
+        BUILD_VARIABLE: asdict(mutated.build),
+        MUTANTS_VARIABLE: list(numbers),
+        TESTS_VARIABLE: list(only),
+        "NUMBA_DISABLE_JIT": 1,
+    }
+    done = simulate(Design(TOP, (verilog,), arguments=SAME_RUNTIME), "rtl.tests.cocotb_crossbar_mutants", folder, told)
+    assert done == (1, 0), (folder / "test.log").read_text(encoding="utf-8")[-4000:]
+    found = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    assert found["0"] is None, f"the tests fail on the core itself: {found['0']}"
+    return [found[str(number)] for number in numbers[1:]]
+
+
 # ---------------------------------------------------------------------------- proofs and ledger
 
 
 def invariants_of(build: CrossbarBuild) -> dict[str, Invariants]:
     """Module -> what holds of the registers around it; the search is proven where it stands, in the core."""
-    core = Invariants(TOP, ("{state} <= 21",), inside=SEARCH)
-    steps = 64 // build.draw_step
-    counted = f"!({{phase}} == 1 || {{phase}} == 3) || {{left}} >= 1 && {{left}} <= {steps}"
-    return {TOP: core, SEARCH: core, RANDOM: Invariants(RANDOM, (counted,))}
+    width = build.axons + ROW_FIELDS
+    last_position = width // Core(build).pace - 1
+    core = Invariants(
+        TOP,
+        ("{state} <= 21", f"{{position}} <= {last_position}", *draws_of(build)),
+        inside=SEARCH,
+        counts=COUNTS,
+        steps=CLEAR_WALKS,
+        numberings=NUMBERINGS,
+    )
+    counting = "({phase} == 1 || {phase} == 3)"
+    steps = f"!{counting} || {{left}} >= 1 && {{left}} <= {64 // build.draw_step}"
+    return {TOP: core, SEARCH: core, RANDOM: Invariants(RANDOM, (steps,), counts={"left": counting})}
+
+
+def draws_of(build: CrossbarBuild) -> tuple[str, ...]:
+    """A neuron draws at most once for each synapse to serve, for leak and for threshold, and for the threshold last."""
+    serving, drawing = "{state} >= 8 && {state} <= 10", "{state} >= 9 && {state} <= 10"
+    place = next(low for low, item in row_places() if item.name == "c_lambda")
+    leak_waits = f"((({{row}} >> {build.axons + place}) & 1) && !{{leak_known}})"
+    waiting = " + ".join(f"(({{row}} >> {axon}) & 1)" for axon in range(build.axons))
+    return (
+        "{state} != 7 || {draw} == 0 && !{leak_known} && !{eta_known} && {eta} == 0",
+        f"!({serving}) || ({{eta_known}} ? !{{any}} : {{eta}} == 0)",
+        f"!({serving}) || {{draw}} + {waiting} + {{any}} + !{{leak_known}} + !{{eta_known}} <= {build.axons + 2}",
+        f"!({serving}) || !{{eta_known}} || !{leak_waits}",
+        f"!({drawing}) || {{any}} || {leak_waits} || !{{eta_known}}",
+    )
 
 
 def equivalent(mutated: Mutated, options: Sequence[str]) -> list[bool]:
@@ -264,9 +356,13 @@ def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
         {"build": mutated.title, "mutation": each, "verdict": KILLED} | (found[number] or {})
         for number, each in enumerate(options, 1)
     ]
-    left = [number for number, seen in found.items() if seen is None]
-    for number, same in zip(left, equivalent(mutated, [options[number - 1] for number in left]), strict=True):
-        rows[number - 1]["verdict"] = EQUIVALENT if same else SURVIVED
+    left = [row for number, row in enumerate(rows, 1) if found[number] is None]
+    for row, same in zip(left, equivalent(mutated, [row["mutation"] for row in left]), strict=True):
+        row["verdict"] = EQUIVALENT if same else SURVIVED
+    left = [row for row in left if row["verdict"] == SURVIVED]
+    for row, seen in zip(left, benched(mutated, [row["mutation"] for row in left], folder / "bench"), strict=True):
+        if seen is not None:
+            row |= {"verdict": KILLED, **seen}
     return rows
 
 

@@ -386,6 +386,21 @@ async def thresholds_are_met_exactly(bench: Bench) -> None:
 
 
 @core_test
+async def thresholds_with_their_random_part_are_met_exactly(bench: Bench) -> None:
+    """A first tick shows the random part; the same tick again, with potentials just below and at the threshold."""
+    build, draw = bench.build, bench.random
+    for leak_drawn in (0, 1):
+        dice = {"TM": 18, "c_lambda": leak_drawn} if build.stochastic else {}
+        again = {"tick": draw.getrandbits(32), "core_seed": draw.getrandbits(32)}
+        await load(bench, [quiet(build, **dice)], **again)
+        edges = [(draw.randint(0, 40), update.read.eta) for update in await bench.tick()]
+        for step in (-1, 0):
+            rows = [quiet(build, **dice, alpha=alpha, V=alpha + eta + step) for alpha, eta in edges]
+            await load(bench, rows, **again)
+            assert [update.spiked for update in await bench.tick()] == [step == 0] * build.neurons
+
+
+@core_test
 async def potentials_leave_the_range_as_the_rule_says(bench: Bench) -> None:
     lowest, highest = FIELD_LIMITS["potential"]
     ends = [(dynamics.HIGHEST, dynamics.LOWEST), (dynamics.IBM_CEILING, -dynamics.IBM_CEILING)]

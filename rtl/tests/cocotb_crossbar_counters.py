@@ -9,10 +9,14 @@ from rtl.tests.cocotb_crossbar_core import core_test, load, load_chatty, signed
 from rtl.tests.crossbar_bench import Bench
 from rtl.tests.crossbar_model import ALL_ONES, COUNTERS, packed_row
 
+FIRST = "counters_count_on_from_any_number"
+
 
 def put(bench: Bench, name: str, number: int) -> None:
-    """A counter of the core and of the model stands at ``number``."""
-    getattr(bench.dut, name).value = number
+    """A counter of the core and of the model stands at ``number``; in the mutation run's netlist its register is a module."""
+    cell = f"{name}_cell"
+    register = getattr(bench.dut, cell).Q if hasattr(bench.dut, cell) else getattr(bench.dut, name)
+    register.value = number
     bench.core.counts[name] = number
 
 

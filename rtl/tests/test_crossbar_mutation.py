@@ -12,11 +12,13 @@ from neuroemu.cosim.proof import Counterexample
 from rtl.mutation import crossbar, crossbar_datapath
 from rtl.mutation.crossbar import BUILDS, Mutated
 from rtl.mutation.crossbar_datapath import MODULES, Module
+from rtl.mutation.equivalence import Numbering
 from rtl.mutation.ledger import EQUIVALENT, KILLED
+from rtl.tests.cocotb_crossbar_mutants import FIRST
 
 SUMMARY, ROWS = crossbar.read_ledger()
 DATAPATH_SUMMARY, DATAPATH_ROWS = crossbar_datapath.read_ledger()
-LEAST_KILLED = 0.9
+LEAST_KILLED = 1.0
 SAMPLE, DATAPATH_SAMPLE = 30, 20
 """One mutant of so many is judged again."""
 
@@ -48,7 +50,7 @@ def test_every_mutant_of_datapath_and_dice_is_killed_or_proven_equivalent() -> N
     assert len({(row["build"], row["mutation"]) for row in DATAPATH_ROWS}) == len(DATAPATH_ROWS) >= 200
 
 
-def test_the_tests_kill_nine_in_ten_controller_mutants_that_are_not_proven_equivalent() -> None:
+def test_the_tests_kill_every_controller_mutant_that_is_not_proven_equivalent() -> None:
     killed = [row for row in ROWS if row["verdict"] == KILLED]
     assert len(killed) >= LEAST_KILLED * sum(row["verdict"] != EQUIVALENT for row in ROWS)
     assert all(row["test"] and row["saw"] for row in killed)
@@ -79,7 +81,7 @@ def test_a_sample_of_datapath_mutants_is_judged_as_in_the_ledger(module: Module)
 
 @pytest.mark.parametrize("mutated", BUILDS, ids=title)
 def test_a_sample_of_controller_mutants_is_killed_again(mutated: Mutated, tmp_path: Path) -> None:
-    killed = sample_of(ROWS, mutated.title, KILLED, SAMPLE)
+    killed = [row for row in sample_of(ROWS, mutated.title, KILLED, SAMPLE) if "cycle" not in row]
     options = [row["mutation"] for row in killed] or crossbar.mutations(mutated)[:3]
     tests = [row["test"] for row in killed] or None
     found = crossbar.judged(mutated, options, range(1, len(options) + 1), tmp_path, tests)
@@ -92,3 +94,21 @@ def test_the_prover_tells_equivalent_controller_mutants_from_killed_ones(mutated
     same = [row["mutation"] for row in sample_of(ROWS, mutated.title, EQUIVALENT, 1)][:1]
     stuck = f"-mode const0 -module {crossbar.TOP} -cell state_cell -port Q -portbit 0"
     assert crossbar.equivalent(mutated, [*same, stuck]) == [True] * len(same) + [False]
+
+
+def test_a_high_bit_of_a_counter_is_seen_by_the_cocotb_tests(tmp_path: Path) -> None:
+    stuck = f"-mode const0 -module {crossbar.TOP} -cell left_range_cell -port Q -portbit 24"
+    (seen,) = crossbar.benched(BUILDS[1], [stuck], tmp_path, [FIRST[0]])
+    assert seen is not None and seen["test"] == FIRST[0] and seen["saw"].startswith("cfg_rdata")
+
+
+def test_slots_may_be_numbered_otherwise_but_not_fall_together() -> None:
+    address = f"-module {crossbar.TOP} -cell slot_address_cell -port Y -portbit 1"
+    assert crossbar.equivalent(BUILDS[1], [f"-mode inv {address}", f"-mode const0 {address}"]) == [True, False]
+
+
+def test_a_walk_in_another_order_is_told_from_one_that_leaves_something_out() -> None:
+    walk = Numbering("slot", "slot_cell.D", walked=True, given={})
+    assert walk.table([1, 2, 3, 0], [2, 3, 1, 0]) == [0, 2, 1, 3]
+    assert walk.table([1, 2, 3, 0], [1, 2, 3, 0]) is None
+    assert walk.table([1, 2, 3, 0], [2, 3, 0, 0]) is None
