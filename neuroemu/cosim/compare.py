@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from neuroemu.cosim.reference import Expected
 _REGISTER = {"cycles": "cycles by the register", "stalls": "stalls", "left_range": "range register"}
 """Counters that are also known from the pins, as differences call them; others by their own name."""
 LEFT = "updates that left their range"
-IN_MEMORY = "potential in memory"
+IN_MEMORY = "{} in memory"
 _AT_THE_PINS = ("updates", "cycles at the pins")
+_SHOWN = "register {}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def first_difference(expected: Expected, record: Record, first_neuron: Sequence[
                 names,
                 {name: int(cells[name][1][tick, core]) for name in names},
                 {name: int(cells[name][0][tick, core]) for name in names},
-                int(record.since[tick, core]) if set(names).isdisjoint(_AT_THE_PINS) else None,
+                int(record.since[tick, core]) if set(names) <= _counted(record) else None,
             )
     raise AssertionError("a row differs, but no core of it")
 
@@ -105,16 +106,30 @@ def first_left_range(
     return None
 
 
-def in_memory(expected: Expected, kept: Sequence[NDArray[np.int32]], first_neuron: Sequence[int]) -> Difference | None:
-    """The first core and neuron whose potential in memory, one array per core, is not that of the last tick."""
+def in_memory(
+    expected: Expected, kept: Sequence[Mapping[str, NDArray[np.int32]]], first_neuron: Sequence[int]
+) -> Difference | None:
+    """The first core and neuron whose states in memory, arrays by name for each core, are not those of the last tick."""
     last = expected.states["v"].shape[0] - 1
-    for core, found in enumerate(kept):
-        wanted = expected.states["v"][last, first_neuron[core] : first_neuron[core + 1]]
-        wrong = np.flatnonzero(found != wanted)
+    for core, states in enumerate(kept):
+        neurons = slice(first_neuron[core], first_neuron[core + 1])
+        wanted = {name: expected.states[name][last, neurons] for name in states}
+        wrong = np.flatnonzero(np.any([states[name] != wanted[name] for name in states], axis=0))
         if wrong.size:
             neuron = int(wrong[0])
-            told = {IN_MEMORY: int(wanted[neuron])}, {IN_MEMORY: int(found[neuron])}
-            return Difference(last, core, neuron, (IN_MEMORY,), *told)
+            found, due = (
+                {IN_MEMORY.format(name): int(side[name][neuron]) for name in states} for side in (states, wanted)
+            )
+            return Difference(last, core, neuron, tuple(name for name in found if found[name] != due[name]), due, found)
+    return None
+
+
+def changed_memory(changed: Sequence[Mapping[str, int]], tick: int) -> Difference | None:
+    """The first core with memories or registers that ticks have changed, each with its number of wrong words."""
+    for core, words in enumerate(changed):
+        if words:
+            found = {f"wrong words of {name}": count for name, count in words.items()}
+            return Difference(tick, core, None, tuple(found), dict.fromkeys(found, 0), found)
     return None
 
 
@@ -139,12 +154,22 @@ def _cells(
     sizes = np.broadcast_to(np.diff(first_neuron), record.updates.shape)
     counts = {name: count[: record.ticks] for name, count in expected.counts.items()}
     counts |= {"stalls": record.waited, "left_range": left_range_at_the_port(record, first_neuron)}
-    registers = {
-        _REGISTER.get(name, name.replace("_", " ")): (found, record.since_read(counts[name]))
-        for name, found in record.counters.items()
+    registers = {_counter(name): (found, record.since_read(counts[name])) for name, found in record.counters.items()}
+    registers |= {
+        _SHOWN.format(name): (found, np.where(record.read, expected.shown[name][: record.ticks, None], 0))
+        for name, found in record.shown.items()
     }
     updates, cycles = _AT_THE_PINS
     return {updates: (record.updates, sizes), cycles: (record.counted, counts["cycles"]), **registers}
+
+
+def _counted(record: Record) -> set[str]:
+    """Quantities that a register counted over several ticks."""
+    return {_counter(name) for name in record.counters}
+
+
+def _counter(name: str) -> str:
+    return _REGISTER.get(name, name.replace("_", " "))
 
 
 def _wrong_packets(expected: Expected, record: Record, ticks: int, cores: int) -> NDArray[np.bool_]:

@@ -47,6 +47,7 @@ class CoreBuild(Protocol):
         packet: fields of a packet, in that order.
         counters: registers that only count; ``cycles``, ``stalls`` and ``left_range`` among them.
         tick_register: takes the number of a sample's first tick; None where ticks count from the clear.
+        constants: registers that tell what was built, and their words.
         numbered: cores that packets can name.
     """
 
@@ -72,12 +73,18 @@ class CoreBuild(Protocol):
     def tick_register(self) -> str | None: ...
     @property
     def numbered(self) -> int: ...
+    @property
+    def constants(self) -> Mapping[str, int]: ...
 
     def register(self, name: str) -> Word:
         """The address of a register, uint32 (1,)."""
 
     def unknown(self, events: Word) -> Iterable[Finding]:
         """NE7218: events that the core has no place for."""
+
+    def shown(self, tick: Int64, reset_period: int) -> dict[str, Int64]:
+        """Registers that do not count clocks or events -> what they say behind ticks (n,) of a run whose samples have
+        ``reset_period`` ticks, if no event was refused."""
 
 
 class _Batch(ctypes.Structure):
@@ -163,6 +170,7 @@ class Record:
         read: bool (ticks, cores) whether the core's registers were read behind the tick.
         since: int64 (ticks, cores) the first tick that such a reading covers.
         counters: name -> int64 (ticks, cores) what the register counted from tick ``since`` on; 0 where not read.
+        shown: name -> int64 (ticks, cores) what other registers said in such a reading; 0 where not read.
         packet_start: int64 (ticks * cores + 1,); ``packet``: int32 (packets, fields) are what left.
         clocks: of all cores together, with loading registers and reading counters.
     """
@@ -176,6 +184,7 @@ class Record:
     read: NDArray[np.bool_]
     since: Int64
     counters: Mapping[str, Int64]
+    shown: Mapping[str, Int64]
     packet_start: Int64
     packet: Int32
     clocks: int
@@ -211,6 +220,7 @@ class _Room:
         counters = {
             name: _own(array[:done], already[name], cells["read"], since, cleared)
             for name, array in self.counters.items()
+            if name in already
         }
         start = self.packet_start[: done * cleared.shape[1] + 1].astype(np.int64)
         return Record(
@@ -218,6 +228,7 @@ class _Room:
             states={name: array[:done] for name, array in self.states.items()},
             since=since,
             counters=counters,
+            shown={name: self.counters[name][:done].astype(np.int64) for name in self.counters if name not in counters},
             packet_start=start,
             packet=self.packet[: int(start[-1])].astype(np.int32),
             clocks=clocks,
@@ -229,7 +240,7 @@ class _Room:
 def _room(build: CoreBuild, ticks: int, cores: int, neurons: int, packets: int) -> _Room:
     return _Room(
         states={name: np.zeros((ticks, neurons), np.int32) for name in build.states},
-        counters={name: np.zeros((ticks, cores), np.uint32) for name in build.counters},
+        counters={name: np.zeros((ticks, cores), np.uint32) for name in _registers(build)},
         cells={
             "flags": np.zeros((ticks, neurons), np.uint8),
             "updates": np.zeros((ticks, cores), np.int32),
@@ -380,7 +391,8 @@ class RtlCores:
             most_clocks=most_clocks,
             **{name: array.ctypes.data for name, array in passed.items()},
         )
-        already = self._counters()
+        words = self._counters()
+        already = {name: words[name] for name in self.build.counters}
         done = self._library.core_run(
             (ctypes.c_void_p * cores)(*self._cores),
             ctypes.c_int32(cores),
@@ -419,13 +431,13 @@ class RtlCores:
 
     @property
     def _counter_addresses(self) -> Word:
-        return np.concatenate([self.build.register(name) for name in self.build.counters]).astype(np.uint32)
+        return np.concatenate([self.build.register(name) for name in _registers(self.build)]).astype(np.uint32)
 
     def _counters(self) -> dict[str, Word]:
-        """Counter -> what it says now, uint32 (cores,)."""
+        """Register -> what it says now, uint32 (cores,)."""
         address = self._counter_addresses
         words = np.array([self.read(position, address) for position in range(len(self.sizes))], np.uint32)
-        return dict(zip(self.build.counters, words.reshape(-1, address.size).T, strict=True))
+        return dict(zip(_registers(self.build), words.reshape(-1, address.size).T, strict=True))
 
     def _transfer(self, write: bool, position: int, addresses: Word, words: Word) -> None:
         done = self._library.core_transfer(
@@ -438,6 +450,11 @@ class RtlCores:
         if done != addresses.shape[0]:
             message = f"does not answer on its configuration bus at address {int(addresses[done]):#x}"
             raise NoAnswer(Finding("NE7222", message, f"core {self.numbers[position]}", _STUCK))
+
+
+def _registers(build: CoreBuild) -> tuple[str, ...]:
+    """That are read together behind a tick: counters, then the others."""
+    return *build.counters, *build.shown(np.zeros(0, np.int64), 1)
 
 
 def _addresses(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neuroemu.cosim.core import Word, wrong_events
+from neuroemu.cosim.core import Int64, Word, wrong_events
 from neuroemu.errors import Finding
 from neuroemu.families.truenorth import registers
 from neuroemu.families.truenorth.image import SIZE
@@ -59,6 +59,17 @@ class CrossbarBuild:
     def register(self, name: str) -> Word:
         """The address of a register."""
         return np.array([registers.register(name)], np.uint32)
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """Registers that tell what was built, and their words."""
+        size = {"neurons": self.neurons, "axons": self.axons}
+        random = {"step": self.draw_step, "stochastic": int(self.stochastic)}
+        return registers.BUS.constants({"build_size": size, "build_random": random})
+
+    def shown(self, tick: Int64, reset_period: int) -> dict[str, Int64]:
+        """``status``: no spike refused; ``tick``: the next one of the run, of 32 bits."""
+        return {"status": np.zeros(tick.shape, np.int64), "tick": (tick + 1) & 0xFFFFFFFF}
 
     def unknown(self, events: Word) -> Iterator[Finding]:
         """NE7218: words that are no event; the core itself drops those of axons that it lacks."""

@@ -55,7 +55,7 @@ def rtl_program(image: ProgramImage, build: CrossbarBuild) -> RtlProgram:
         columns=chip.structure.mesh.columns,
         memories=tuple(core_words(part, build) for part in parts),
         restarts=tuple(_restart(part, build) for part in parts),
-        potentials=potentials,
+        states=lambda cores, position: {"v": potentials(cores, position)},
         reference=lambda period: CrossbarReference(image, build, period),
     )
 
@@ -103,8 +103,13 @@ def row_stream(rows: Words, build: CrossbarBuild) -> Word:
         return rows.astype(STORED_WORD).view("<u4").astype(np.uint32)
     bits = np.unpackbits(rows.astype(STORED_WORD).view(np.uint8), bitorder="little")
     bits = bits[: SIZE * ROW_BITS].reshape(SIZE, ROW_BITS)[: build.neurons]
-    kept = np.concatenate([bits[:, : build.axons], bits[:, SIZE:]], axis=1).reshape(-1)
-    padded = np.concatenate([kept, np.zeros(-kept.size % 32, np.uint8)])
+    return _stream(np.concatenate([bits[:, : build.axons], bits[:, SIZE:]], axis=1))
+
+
+def _stream(rows: NDArray[np.uint8]) -> Word:
+    """Rows of bits (neurons, bits of a row) as words, one row behind the other."""
+    bits = rows.reshape(-1)
+    padded = np.concatenate([bits, np.zeros(-bits.size % 32, np.uint8)])
     return np.packbits(padded, bitorder="little").view("<u4").astype(np.uint32)
 
 
@@ -127,7 +132,9 @@ def core_words(memory: CoreMemory, build: CrossbarBuild) -> tuple[Memory, ...]:
 
 def _rows(memory: CoreMemory, build: CrossbarBuild) -> Memory:
     words, bits = row_stream(memory.rows, build), build.neurons * (build.axons + ROW_FIELDS)
-    return Memory("rows", _at("row", words), words, (register("row"), 0), bits)
+    lasting = np.ones((build.neurons, build.axons + ROW_FIELDS), np.uint8)
+    lasting[:, build.axons : build.axons + dynamics.POTENTIAL_BITS] = 0
+    return Memory("rows", _at("row", words), words, (register("row"), 0), bits, _stream(lasting))
 
 
 def _restart(memory: CoreMemory, build: CrossbarBuild) -> tuple[Word, Word]:

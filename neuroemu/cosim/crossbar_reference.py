@@ -97,6 +97,7 @@ class CrossbarReference(Reference):
             states=chunk.probes,
             spiked=spiked,
             counts=self._counts(chunk, parts, arrivals, sent.reshape(-1, self.cores)),
+            shown=self.build.shown(np.arange(chunk.first_tick, chunk.last_tick), self.reset_period),
             left_range=chunk.range_events["left_range"],
             packet_start=np.concatenate([[0], np.cumsum(sent)]).astype(np.int64),
             packet=self._packet[neuron],

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neuroemu.cosim.core import Word, wrong_events
+from neuroemu.cosim.core import Int64, Word, wrong_events
 from neuroemu.errors import Finding
-from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
+from neuroemu.families.lifcore.registers import BUS, REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
 from neuroemu.families.lifcore.timing import Cycles
 
 TOP = "lif_core"
@@ -85,6 +85,30 @@ class Build:
     def register(self, name: str) -> Word:
         """The address of a register."""
         return self.address("register", [REGISTER_NUMBER[name]])
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """Registers that tell what was built, and their words."""
+        size = {"neurons": self.neurons, "axons": self.axons}
+        routes = {name: getattr(self, name) for name in ("routes", "core_bits", "target_bits")}
+        widths = {
+            "weight_bits": self.weight_bits,
+            "potential_bits": self.v_bits,
+            "accumulator_bits": self.acc_bits,
+            "shift_bits": self.shift_bits,
+            "refractory_bits": self.ref_bits,
+            "start_bits": self.start_bits,
+        }
+        features = {name: getattr(self, name) for name in ("factor", "shift", "constant", "current", "wrap", "stages")}
+        words = {"build_size": size, "build_routes": routes, "build_widths": widths}
+        return BUS.constants({**words, "build_features": {**features, "counters": 1}})
+
+    def shown(self, tick: Int64, reset_period: int) -> dict[str, Int64]:
+        """``status``: idle, no event refused; ``tick``: finished ones of the sample, up to the highest bias start."""
+        return {
+            "status": np.ones(tick.shape, np.int64),
+            "tick": np.minimum(tick % reset_period + 1, (1 << self.start_bits) - 1),
+        }
 
     def unknown(self, events: Word) -> Iterator[Finding]:
         """NE7218: events that no row of weights belongs to."""

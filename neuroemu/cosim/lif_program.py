@@ -244,13 +244,17 @@ def rtl_program(image: ProgramImage, build: Build) -> RtlProgram:
         columns=0,
         memories=tuple(memories(core, build) for core in image.cores),
         restarts=(clear,) * len(image.cores),
-        potentials=_potentials,
-        reference=lambda period: LifReference(image, build.cycles, period),
+        states=_states,
+        reference=lambda period: LifReference(image, build, period),
     )
 
 
-def _potentials(cores: RtlCores, position: int) -> NDArray[np.int32]:
-    """The potentials in a core's memory."""
-    assert isinstance(cores.build, Build)
-    address = cores.build.address("potential", np.arange(cores.sizes[position]))
-    return cores.read(position, address).view(np.int32)
+def _states(cores: RtlCores, position: int) -> dict[str, NDArray[np.int32]]:
+    """The states in a core's memories; a build without current stores none."""
+    build = cores.build
+    assert isinstance(build, Build)
+    neuron = np.arange(cores.sizes[position])
+    regions = {"v": "potential", "refractory": "refractory", **({"u": "current"} if build.current else {})}
+    return {
+        name: cores.read(position, build.address(region, neuron)).view(np.int32) for name, region in regions.items()
+    }

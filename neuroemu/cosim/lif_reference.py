@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroemu.cosim.core import Events
+from neuroemu.cosim.lif import Build
 from neuroemu.cosim.reference import Expected, Reference, expanded, in_cells
 from neuroemu.emulator.protocol import Chunk, Stimulus
 from neuroemu.families.lifcore.boot import boot
 from neuroemu.families.lifcore.image import ProgramImage, pack
-from neuroemu.families.lifcore.timing import CycleMeter, Cycles
+from neuroemu.families.lifcore.timing import CycleMeter
 
 
 class LifReference(Reference):
@@ -20,17 +21,17 @@ class LifReference(Reference):
 
     Args:
         image: what the Verilog cores hold.
-        cycles: the contract that they keep.
+        build: of the cores, with the cycle contract that they keep.
         reset_period: ticks of a sample; every sample starts from a clean state.
     """
 
-    def __init__(self, image: ProgramImage, cycles: Cycles, reset_period: int):
+    def __init__(self, image: ProgramImage, build: Build, reset_period: int):
         booted = boot(pack(image))
         meter = booted.meter
         assert isinstance(meter, CycleMeter)
         super().__init__(booted, meter.neurons.tolist(), np.arange(meter.neurons.sum(), dtype=np.int64), reset_period)
-        self.image = image
-        self.meter = CycleMeter(meter.traffic, meter.neurons, cycles)
+        self.image, self.build = image, build
+        self.meter = CycleMeter(meter.traffic, meter.neurons, build.cycles)
         self._routes = np.concatenate([[0], *(np.diff(core.route_start) for core in image.cores)]).cumsum()
         parts = [np.stack([core.route_core, core.route_axon], axis=1) for core in image.cores]
         self._route = np.concatenate([np.zeros((0, 2), np.int64), *parts])
@@ -64,6 +65,7 @@ class LifReference(Reference):
             states=chunk.probes,
             spiked=spiked,
             counts={"cycles": received + own},
+            shown=self.build.shown(np.arange(chunk.first_tick, chunk.last_tick), self.reset_period),
             left_range=chunk.range_events["left_range"],
             packet_start=np.concatenate([[0], np.cumsum(sent)]).astype(np.int64),
             packet=self._route[route],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Memory:
         address, word: uint32, written one after the other.
         seek: address and word that are written before these are written, and before they are read back.
         bits: how many of all bits count, the first ones; None for all.
+        lasting: masks, as ``word``, of what no tick changes; None for all.
     """
 
     name: str
@@ -30,16 +31,19 @@ class Memory:
     word: Word
     seek: tuple[int, int] | None = None
     bits: int | None = None
+    lasting: Word | None = None
 
     def write(self, cores: RtlCores, position: int) -> None:
         """Into a core."""
         self._go(cores, position)
         cores.write(position, self.address, self.word)
 
-    def wrong(self, cores: RtlCores, position: int) -> int:
-        """Words of a core that are not these."""
+    def wrong(self, cores: RtlCores, position: int, after_ticks: bool = False) -> int:
+        """Words of a core that are not these, or are not after ticks that may have changed the rest."""
         self._go(cores, position)
         differs = cores.read(position, self.address) ^ self.word
+        if after_ticks and self.lasting is not None:
+            differs &= self.lasting
         if self.bits is not None and self.bits % 32:
             differs[-1] &= np.uint32((1 << self.bits % 32) - 1)
         return int(np.count_nonzero(differs))
@@ -58,7 +62,7 @@ class RtlProgram:
         columns: of the mesh on which packets travel by distance.
         memories: of every core, what is loaded once.
         restarts: of every core, addresses and words that start a sample.
-        potentials: reads the potentials of a core, int32 (size,), from its memory.
+        states: reads states of a core's neurons from its memory, name -> int32 (size,); ``v`` among them.
         reference: reset period -> the model.
     """
 
@@ -70,7 +74,7 @@ class RtlProgram:
     columns: int
     memories: tuple[tuple[Memory, ...], ...]
     restarts: tuple[tuple[Word, Word], ...]
-    potentials: Callable[[RtlCores, int], NDArray[np.int32]]
+    states: Callable[[RtlCores, int], dict[str, NDArray[np.int32]]]
     reference: Callable[[int], Reference]
 
     def cores(
@@ -80,15 +84,31 @@ class RtlProgram:
         return RtlCores(self.build, self.sizes, self.numbers, self.columns, trace, folder, note, noise)
 
     def load(self, cores: RtlCores) -> tuple[Finding, ...]:
-        """Write every core's words and read them back; NE7221 for each memory that does not return what was written."""
+        """Write every core's words and read them back.
+
+        NE7221 for each memory that does not return what was written, and for registers that tell of another build.
+        """
         findings = []
         cores.restart_with(self.restarts)
         for position, memories in enumerate(self.memories):
             for memory in memories:
                 memory.write(cores, position)
+            told = [*self._another_build(cores, position)]
             for memory in memories:
                 if wrong := memory.wrong(cores, position):
-                    message = f"{wrong} of {memory.word.size} words of {memory.name} are not what was written"
-                    where = f"core {self.numbers[position]}"
-                    findings.append(Finding("NE7221", message, where, ("look at the configuration bus",)))
+                    told.append(f"{wrong} of {memory.word.size} words of {memory.name} are not what was written")
+            where, fixes = f"core {self.numbers[position]}", ("look at the configuration bus",)
+            findings += [Finding("NE7221", message, where, fixes) for message in told]
         return tuple(findings)
+
+    def _another_build(self, cores: RtlCores, position: int) -> Iterator[str]:
+        for name, wanted in self.build.constants.items():
+            found = int(cores.read(position, self.build.register(name))[0])
+            if found != wanted:
+                yield f"register {name} is {found:#010x}, of this build it is {wanted:#010x}"
+
+    def changed(self, cores: RtlCores, position: int) -> dict[str, int]:
+        """Memory or register -> words of a core that ticks have changed though they must not."""
+        found = {memory.name: memory.wrong(cores, position, True) for memory in self.memories[position]}
+        found |= {"build registers": sum(1 for _ in self._another_build(cores, position))}
+        return {name: words for name, words in found.items() if words}

@@ -25,6 +25,7 @@ class Expected:
         states: name -> int32 (ticks, neurons).
         spiked: bool, the same shape.
         counts: name -> int64 (ticks, cores) of what registers count too; ``cycles`` by the cycle contract among them.
+        shown: name -> int64 (ticks,) what other registers of every core say behind a tick.
         left_range: int64 (cores,) updates that left their range, of all these ticks.
         packet_start: int64 (ticks * cores + 1,); ``packet``: (packets, fields) in the order in which a core sends.
     """
@@ -32,6 +33,7 @@ class Expected:
     states: Mapping[str, Int32]
     spiked: NDArray[np.bool_]
     counts: Mapping[str, Int64]
+    shown: Mapping[str, Int64]
     left_range: Int64
     packet_start: Int64
     packet: NDArray[np.integer]

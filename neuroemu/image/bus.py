@@ -6,9 +6,12 @@ documentation are written from the same map.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from neuroemu.image.bitfields import BitField, Layout
+import numpy as np
+
+from neuroemu.image.bitfields import BitField, Layout, combine
 
 WORD = 32
 REGION_BITS = 4
@@ -59,6 +62,15 @@ class BusMap:
     register_bits: int
     registers: tuple[Register, ...]
     regions: tuple[Region, ...]
+
+    def constants(self, fields: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+        """Words of the identity and of registers that are built in, by their fields; what a field has no room for is cut."""
+        layouts = {item.name: item.layout for item in self.registers}
+        words = {
+            name: int(combine(layouts[name], {field: np.array([value]) for field, value in values.items()})[0])
+            for name, values in fields.items()
+        }
+        return {"identity": self.identity, **words}
 
 
 def word(name: str, *fields: BitField) -> Layout:

@@ -52,6 +52,7 @@ CROSSBAR_BUGS = {
         ("cycles by the register",),
     ),
     "a generator that takes a clock more": ("tn_random.v", "Divided = 64 / STEP", "Divided = 64 / STEP + 1", ("v",)),
+    "an error whatever comes in": ("crossbar_core.v", "error <= 1'b0;", "error <= 1'b1;", ("register status",)),
     "merged spikes are not counted": ("crossbar_core.v", "|(slot_data & mark)", "&(slot_data & mark)", ("merged",)),
     "delays are one too long": ("crossbar_core.v", "in_delay - 4'd1", "in_delay", ("v",)),
 }

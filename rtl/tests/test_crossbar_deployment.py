@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from neuroemu.cosim import course
+from neuroemu.cosim.core import Record, RtlCores
 from neuroemu.cosim.crossbar import CrossbarBuild
 from neuroemu.families.truenorth.image import pack
+from neuroemu.families.truenorth.registers import address
 from neuroemu.formats.ibm_cpe import CpeSpikes, spikes_text
 from neuroemu.image.container import write_program
 from neuroemu.image.symbols import PopulationSymbol
@@ -130,12 +133,56 @@ def test_a_bug_is_shown_with_tick_core_neuron_states_and_waveform(digits: Path, 
     assert changes.count("\n#") > 2 * 2087
 
 
+@pytest.mark.parametrize(("word", "told"), [(0, "wrong words of rows"), (8, "v in memory")])
+def test_rows_are_looked_at_after_the_last_tick(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, word: int, told: str
+) -> None:
+    """Word 0 of a row has synapses, word 8 the potential."""
+    place = np.full(13, address("row"), np.uint32)
+    recorded = course.Course._record
+
+    def record(self: course.Course, cores: RtlCores, first: int, last: int) -> Record:
+        record = recorded(self, cores, first, last)
+        for position in (0, 1):
+            words = stream(cores, position)
+            words[word] ^= 1
+            cores.write(position, cores.build.register("row"), np.array([3]))
+            cores.write(position, place, words)
+        return record
+
+    def stream(cores: RtlCores, position: int) -> NDArray[np.uint32]:
+        cores.write(position, cores.build.register("row"), np.array([3]))
+        return cores.read(position, place)
+
+    monkeypatch.setattr(course.Course, "_record", record)
+    answer = neuroemu("cosim", digits, "-i", SAMPLES, "--samples", "1", "--json")
+    found = answer.document["difference"]
+    assert (answer.exit_code, found["tick"], found["core"]) == (1, TICKS - 1, 0)
+    assert found["quantities"] == [told]
+
+
+def test_a_tick_that_is_counted_wrong_is_a_difference(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without random numbers nothing else shows it."""
+    monkeypatch.setattr(course, "_CELLS", 10 * 512)
+    recorded = course.Course._record
+
+    def record(self: course.Course, cores: RtlCores, first: int, last: int) -> Record:
+        record = recorded(self, cores, first, last)
+        cores.write(1, cores.build.register("tick"), np.array([last + 16]))
+        return record
+
+    monkeypatch.setattr(course.Course, "_record", record)
+    found = neuroemu("cosim", digits, "-i", SAMPLES, "--samples", "1", "--json").document["difference"]
+    assert (found["core"], found["quantities"]) == (1, ["register tick"])
+    assert found["rtl"]["register tick"] == found["model"]["register tick"] + 16 == found["tick"] + 17
+
+
 def test_wrong_inputs_and_stages_are_refused(digits: Path, tmp_path: Path) -> None:
     answer = neuroemu("cosim", digits, "-i", SAMPLES, "--stages", "3", "--json")
     assert (answer.exit_code, answer.codes) == (2, ["NE7219"])
     np.savez(tmp_path / "wide.npz", input=np.zeros((1, 5, 65), np.uint8))
     answer = neuroemu("cosim", digits, "-i", tmp_path / "wide.npz", "--json")
-    assert answer.exit_code == 2 and answer.codes
+    assert (answer.exit_code, answer.codes) == (2, ["NE1131"])
     (tmp_path / "rtl").mkdir()
     answer = neuroemu("cosim", digits, "-i", SAMPLES, "--rtl", tmp_path / "rtl", "--json")
     assert (answer.exit_code, answer.codes) == (2, ["NE7206"])

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from neuroemu.cosim import course, tools
+from neuroemu.cosim.compare import left_range_at_the_port
+from neuroemu.cosim.core import LEFT_RANGE, Record, RtlCores
+from neuroemu.cosim.lif import Build
 from rtl.tests.planted import with_bug
 from tests.acceptance.command_line import EXAMPLES, neuroemu
 
@@ -79,6 +85,87 @@ def test_a_range_left_at_another_tick_is_told_with_that_tick(
     assert place["quantities"] == ["updates that left their range"]
     assert (place["sample"], place["tick"], place["core"]) == (0, 10, 0)
     assert place["since"] is None
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[RtlCores, Record, int], None]], None]:
+    """Does something behind every batch of ticks, with the number of its last one."""
+
+    def install(disturb: Callable[[RtlCores, Record, int], None]) -> None:
+        recorded = course.Course._record
+
+        def record(self: course.Course, cores: RtlCores, first: int, last: int) -> Record:
+            told = recorded(self, cores, first, last)
+            disturb(cores, told, last - 1)
+            return told
+
+        monkeypatch.setattr(course.Course, "_record", record)
+
+    return install
+
+
+def test_a_range_left_before_another_difference_is_told_first(program: Path, between: Any) -> None:
+    def disturb(cores: RtlCores, record: Record, last: int) -> None:
+        record.flags[4, 7] |= LEFT_RANGE
+        record.counters["left_range"][:] = record.since_read(left_range_at_the_port(record, [0, 32, 42]))
+        record.states["v"][19, 3] += 1
+
+    between(disturb)
+    place = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "1", "--json").document["difference"]
+    assert (place["tick"], place["quantities"]) == (4, ["updates that left their range"])
+
+
+@pytest.mark.parametrize(
+    ("region", "offset", "told"),
+    [
+        ("weight", 5, "wrong words of weight"),
+        ("route", 3, "wrong words of route"),
+        ("potential", 1, "v in memory"),
+        ("refractory", 1, "refractory in memory"),
+    ],
+)
+def test_memories_are_looked_at_after_the_last_tick(
+    program: Path, between: Any, region: str, offset: int, told: str
+) -> None:
+    """What a program has written there must still be there, and states must be those of the last tick."""
+
+    def disturb(cores: RtlCores, record: Record, last: int) -> None:
+        address = cores.build.address(region, [offset])
+        cores.write(0, address, cores.read(0, address) ^ np.uint32(1))
+
+    between(disturb)
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--json")
+    place = answer.document["difference"]
+    assert (answer.exit_code, place["sample"], place["tick"], place["core"]) == (1, 1, 21, 0)
+    assert place["quantities"] == [told]
+
+
+def test_an_event_that_a_core_refused_is_a_difference(
+    program: Path, between: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size beyond the build sets the same sign, which a sample's start takes away."""
+    monkeypatch.setattr(course, "_CELLS", 10 * 42)
+
+    def disturb(cores: RtlCores, record: Record, last: int) -> None:
+        if last == 9:
+            cores.write(1, cores.build.register("size"), np.array([999]))
+
+    between(disturb)
+    place = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "3", "--json").document["difference"]
+    assert (place["sample"], place["core"], place["quantities"]) == (0, 2, ["register status"])
+    assert 10 <= place["tick"] <= 19
+    assert (place["model"], place["rtl"]) == ({"register status": 1}, {"register status": 3})
+
+
+def test_sources_of_another_build_are_told_before_anything_runs(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = Build().constants
+    monkeypatch.setattr(Build, "constants", {**constants, "identity": constants["identity"] + 1})
+    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "1", "--json")
+    findings = answer.document["memory"]
+    assert [(finding["code"], finding["where"]) for finding in findings] == [("NE7221", "core 0"), ("NE7221", "core 2")]
+    assert all(
+        "register identity is 0x4c494601, of this build it is 0x4c494602" in finding["message"] for finding in findings
+    )
 
 
 def test_a_register_that_is_wrong_is_told_with_the_ticks_that_it_counted(program: Path, tmp_path: Path) -> None:

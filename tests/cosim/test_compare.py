@@ -34,7 +34,7 @@ def sides() -> tuple[Expected, Record]:
     zeros = np.zeros((TICKS, 2), np.int64)
     sizes = np.tile(np.diff(FIRST_NEURON), (TICKS, 1)).astype(np.int32)
     states = {"u": u, "v": v, "refractory": refractory}
-    expected = Expected(states, spiked, {"cycles": cycles}, left.sum(axis=0), start, packet)
+    expected = Expected(states, spiked, {"cycles": cycles}, {"tick": np.arange(TICKS)}, left.sum(axis=0), start, packet)
     each = np.tile(np.arange(TICKS)[:, None], (1, 2))
     record = Record(
         ticks=TICKS,
@@ -46,6 +46,7 @@ def sides() -> tuple[Expected, Record]:
         read=np.ones((TICKS, 2), np.bool_),
         since=each,
         counters={"cycles": cycles, "stalls": zeros, "left_range": left},
+        shown={"tick": each},
         packet_start=start,
         packet=packet,
         clocks=99,
@@ -56,7 +57,7 @@ def sides() -> tuple[Expected, Record]:
 
 def with_one_more(record: Record, name: str, place: tuple[int, int]) -> Record:
     """With a value, a state or a counter larger by one."""
-    for group in ("states", "counters"):
+    for group in ("states", "counters", "shown"):
         values = getattr(record, group)
         if name in values:
             return replace(record, **{group: {**values, name: _one_more(values[name], place)}})
@@ -106,6 +107,7 @@ def test_a_packet_to_another_axon_is_a_difference() -> None:
         ("updates", "updates"),
         ("stalls", "stalls"),
         ("left_range", "range register"),
+        ("tick", "register tick"),
     ],
 )
 def test_a_counter_is_a_difference_of_its_core(name: str, told: str) -> None:
@@ -128,15 +130,21 @@ def test_ranges_that_only_the_cores_left_are_told() -> None:
     )
 
 
-def test_a_potential_in_memory_that_is_not_the_last_one_is_told() -> None:
+def test_a_state_in_memory_that_is_not_the_last_one_is_told() -> None:
     expected = sides()[0]
-    kept = np.split(expected.states["v"][-1].copy(), [2])
-    assert in_memory(expected, kept, FIRST_NEURON) is None
-    kept[1][2] -= 1
-    difference = in_memory(expected, kept, FIRST_NEURON)
-    assert difference is not None
-    assert (difference.tick, difference.core, difference.neuron) == (TICKS - 1, 1, 2)
-    assert difference.model[IN_MEMORY] == difference.rtl[IN_MEMORY] + 1
+    for name in expected.states:
+        kept = [
+            {state: part.copy() for state, part in zip(expected.states, parts, strict=True)}
+            for parts in zip(*(np.split(array[-1], [2]) for array in expected.states.values()), strict=True)
+        ]
+        assert in_memory(expected, kept, FIRST_NEURON) is None
+        kept[1][name][2] -= 1
+        difference = in_memory(expected, kept, FIRST_NEURON)
+        assert difference is not None
+        assert (difference.tick, difference.core, difference.neuron) == (TICKS - 1, 1, 2)
+        told = IN_MEMORY.format(name)
+        assert difference.quantities == (told,)
+        assert difference.model[told] == difference.rtl[told] + 1
 
 
 def test_the_first_tick_wins_and_in_it_the_first_core() -> None:
@@ -151,7 +159,7 @@ def test_a_broken_protocol_is_told_when_everything_before_agrees() -> None:
     cut: dict[str, Any] = {
         name: getattr(record, name)[:2] for name in ("flags", "updates", "counted", "read", "since", "waited")
     }
-    for group in ("states", "counters"):
+    for group in ("states", "counters", "shown"):
         cut[group] = {name: array[:2] for name, array in getattr(record, group).items()}
     stuck = replace(record, ticks=2, packet_start=record.packet_start[:5], packet=record.packet[:0], **cut)
     difference = found(replace(stuck, fault=Fault(2, 1, "does not answer")))
