@@ -248,6 +248,12 @@ class Output:
         """Take a file of an earlier deployment away with it."""
         self._dropped.append(name)
 
+    def forget(self, *names: str) -> None:
+        """Take files of an earlier run away at once, though this run fails: what they say is no longer so."""
+        if self.folder is not None:
+            for name in names:
+                (self.folder / name).unlink(missing_ok=True)
+
     def outlive(self, snapshots: Snapshots) -> None:
         """Take these snapshots away once everything is in place: nothing is left to resume."""
         self._outlived = snapshots
@@ -599,25 +605,33 @@ def cosimulate(
     progress: StartProgress | None = None,
     note: Note | None = None,
 ) -> Agreement:
-    """Run a program file on the Verilog cores beside the model; the verdict and a waveform of a difference go to ``output``."""
+    """Run a program file on the Verilog cores beside the model; the verdict and a waveform of a difference go to ``output``.
+
+    Raises:
+        NoAnswer: NE7222 for Verilog that is stuck before the first tick; an earlier verdict in ``output`` goes.
+    """
     from neuroemu.cosim.agreement import WAVE_FILE, cosimulate
-    from neuroemu.cosim.core import Stalls
+    from neuroemu.cosim.core import NoAnswer, Stalls
 
     machine = Machine.load(program_file)
     inputs, labels = _inputs_of_program(machine, samples_file, most_samples)
     _tell_compilation(note)
-    agreement = cosimulate(
-        machine.program,
-        inputs,
-        file=program_file.name,
-        labels=labels,
-        stages=stages,
-        stalls=Stalls(stalls, stalls, seed),
-        wave=None if output.folder is None else output.aside(WAVE_FILE),
-        progress=progress,
-        note=note,
-        folder=sources,
-    )
+    try:
+        agreement = cosimulate(
+            machine.program,
+            inputs,
+            file=program_file.name,
+            labels=labels,
+            stages=stages,
+            stalls=Stalls(stalls, stalls, seed),
+            wave=None if output.folder is None else output.aside(WAVE_FILE),
+            progress=progress,
+            note=note,
+            folder=sources,
+        )
+    except NoAnswer:
+        output.forget(COSIM_FILE, WAVE_FILE)
+        raise
     output.write(COSIM_FILE, agreement.to_json().encode())
     if agreement.wave is None:
         output.drop(WAVE_FILE)

@@ -70,8 +70,9 @@ class Agreement:
     Attributes:
         ticks: chip ticks that were compared, of all samples.
         compared: kind of value -> how many were compared.
-        clocks: of all Verilog cores, with loading and reading counters.
+        clocks: of all Verilog cores, with what starts a sample and reading registers, without loading the program.
         model, rtl: the same run on both sides; None where the first difference ended it.
+        classes: whether a sample has a class to predict; a list of spikes for a mapped model has none.
         correct: predictions that are the labels, where samples have some.
         memory: NE7221 for memories that do not hold what was written.
         wave: file name of the waveform around the difference, if one was asked for.
@@ -88,6 +89,7 @@ class Agreement:
     cores: tuple[CoreCount, ...]
     model: Run | None
     rtl: Run | None
+    classes: bool
     correct: int | None
     memory: tuple[Finding, ...]
     place: Place | None
@@ -99,8 +101,8 @@ class Agreement:
 
     @property
     def equal_predictions(self) -> int | None:
-        """Samples for which both sides predict the same class; None where there is no output, or a difference."""
-        if self.model is None or self.rtl is None or not self.model.outputs:
+        """Samples for which both sides predict the same class; None where there is no class, or a difference."""
+        if self.model is None or self.rtl is None or not self.model.outputs or not self.classes:
             return None
         return int(np.count_nonzero(self.model.predictions() == self.rtl.predictions()))
 
@@ -129,8 +131,10 @@ class Agreement:
         """The verdict for people."""
         from rich.table import Table
 
-        stages = _settings(self.build).get("stages", 1)
-        cores = f"Verilog cores {self.build.top} of {stages} stage{'s' if stages > 1 else ''}"
+        stages = _settings(self.build).get("stages")
+        cores = f"Verilog cores {self.build.top}"
+        if stages is not None:
+            cores += f" of {stages} stage{'s' if stages > 1 else ''}"
         console.print(f"{self.file} on {self.chip}: {cores} beside the Python model", markup=False, soft_wrap=True)
         table = Table()
         for heading in ("core", "neurons", "spikes", "packets", "cycles", "stalls"):
@@ -217,6 +221,7 @@ def cosimulate(
         cores=course.core_counts(),
         model=model,
         rtl=rtl_run,
+        classes=not isinstance(inputs, SpikeTimes),
         correct=correct,
         memory=course.memory,
         place=place,

@@ -53,6 +53,7 @@ def test_people_read_that_everything_agrees(program: Path) -> None:
     answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "10")
     assert "agree: 10 samples, 220 ticks" in answer.out
     assert "10 of 10 predictions are equal" in answer.out
+    assert "Verilog cores lif_core of 1 stage beside the Python model" in answer.out
 
 
 @pytest.mark.parametrize("stages", [1, 3])
@@ -200,8 +201,14 @@ def test_a_bus_that_forgets_is_told_before_anything_runs(program: Path, tmp_path
     ("bug", "told"), [("a clear never ends", "out of its reset"), ("the bus never answers", "on its configuration bus")]
 )
 def test_a_core_that_is_stuck_from_the_start_is_told(program: Path, tmp_path: Path, bug: str, told: str) -> None:
-    answer = neuroemu("cosim", program, "-i", SAMPLES, "--samples", "2", "--rtl", with_bug(bug, tmp_path), "--json")
+    out = tmp_path / "out"
+    out.mkdir()
+    for old in ("cosim.json", "difference.vcd", "notes.txt"):
+        (out / old).write_text("of an earlier run")
+    words = ("--samples", "2", "--rtl", with_bug(bug, tmp_path / "rtl"), "-o", out, "--json")
+    answer = neuroemu("cosim", program, "-i", SAMPLES, *words)
     assert (answer.exit_code, answer.codes) == (1, ["NE7222"])
+    assert [file.name for file in out.iterdir()] == ["notes.txt"]
     assert told in answer.document["findings"][0]["message"]
 
 
