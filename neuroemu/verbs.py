@@ -457,6 +457,9 @@ def _inputs_of_program(machine: Machine, file: Path, most_samples: int | None) -
         if has_every_axon(machine.symbols):
             core_ids = take_integers(machine.program.manifest, "cores", "manifest")
             return inputs_of_spikes(read_spikes(file), core_ids, file=str(file)), None
+    if file.suffix == ".sfti":
+        message = "is a list of spikes for a model that IBM's tools mapped; this program takes samples"
+        raise BadInput(Finding("NE1040", message, str(file), ("give an .npz file",)))
     samples = _cut_samples(load_samples(file, _ports_only(machine)), most_samples)
     return samples.inputs, samples.labels
 

@@ -605,6 +605,7 @@ def _spike(entry: Any, file: Path, number: int) -> tuple[int, int, int]:
     values = [entry.get(key) if isinstance(entry, dict) else None for key in keys]
     limits = (MOST_TICK, MOST_CORES, MOST_SIZE)
     if not all(type(value) is int and 0 <= value < most for value, most in zip(values, limits, strict=True)):
-        raise BadInput(Finding("NE1074", f"line {number} needs srcTime, destCore and destAxon as numbers", str(file)))
+        wanted = ", ".join(f"{key} from 0 to {most - 1}" for key, most in zip(keys, limits, strict=True))
+        raise BadInput(Finding("NE1074", f"line {number} needs whole numbers: {wanted}", str(file)))
     tick, core, axon = (int(value or 0) for value in values)
     return tick, core, axon

@@ -184,6 +184,10 @@ def test_wrong_inputs_and_stages_are_refused(digits: Path, tmp_path: Path) -> No
     np.savez(tmp_path / "wide.npz", input=np.zeros((1, 5, 65), np.uint8))
     answer = neuroemu("cosim", digits, "-i", tmp_path / "wide.npz", "--json")
     assert (answer.exit_code, answer.codes) == (2, ["NE1131"])
+    (tmp_path / "spikes.sfti").write_text("{}")
+    answer = neuroemu("cosim", digits, "-i", tmp_path / "spikes.sfti", "--json")
+    assert (answer.exit_code, answer.codes) == (2, ["NE1040"])
+    assert "for a model that IBM's tools mapped" in answer.document["findings"][0]["message"]
     (tmp_path / "rtl").mkdir()
     answer = neuroemu("cosim", digits, "-i", SAMPLES, "--rtl", tmp_path / "rtl", "--json")
     assert (answer.exit_code, answer.codes) == (2, ["NE7206"])
