@@ -239,7 +239,10 @@ HEADER = '{"class":"SpikeWriter","encoding":"TEXT"}\n'
         ('{"class":"SpikeWriter","encoding":"BINARY"}', "line 1 is no header"),
         (HEADER + '{"defaultDestinationDelay": 16}', "default delay"),
         (HEADER + '{"defaultDestinationDelay": "1"}', "default delay"),
-        (HEADER + '{"spike":{"srcTime":-1,"destCore":0,"destAxon":0}}', "line 2 needs whole numbers: srcTime from 0 to"),
+        (
+            HEADER + '{"spike":{"srcTime":-1,"destCore":0,"destAxon":0}}',
+            "line 2 needs whole numbers: srcTime from 0 to",
+        ),
         (HEADER + '{"spike":{"srcTime":0,"destCore":0}}', "line 2 needs"),
         (HEADER + '{"spike":{"srcTime":true,"destCore":0,"destAxon":0}}', "line 2 needs"),
         (HEADER + '{"spike":4}', "line 2 needs"),
