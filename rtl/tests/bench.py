@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import random
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -78,7 +79,7 @@ class Pace:
     requests: float = 1.0
 
 
-class CoreBench:
+class CoreBench(ABC):
     """A core, its model, and queues of what is to be sent.
 
     Args:
@@ -88,9 +89,12 @@ class CoreBench:
 
     Attributes:
         packet_ports: names of the output's payload, in the order of the model's packets.
+        regions, registers: numbers of the bus map's regions and of the registers in its region ``register``.
     """
 
     packet_ports: ClassVar[tuple[str, ...]]
+    regions: ClassVar[Mapping[str, int]]
+    registers: ClassVar[Mapping[str, int]]
 
     def __init__(self, dut: Any, core: Any, watch: Watch, seed: str):
         self.dut, self.core = dut, core
@@ -109,30 +113,31 @@ class CoreBench:
         self._watch = watch
 
     # ---- what a core has of its own -------------------------------------------------------------------------------------
+    @abstractmethod
     def _model(self) -> Cycles:
         """The cycle contract of the core, from the cycle after ``rst`` on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _event_ports(self, event: Any) -> dict[str, int]:
         """``in_last`` and the payload of an event, of a marker or, for ``NOTHING``, of noise."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _noise(self) -> Request:
         """A request for the bus to carry while none is made."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _address(self, request: Request) -> int:
         """A request's address as the bus takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compare_update(self, update: Any) -> None:
         """Hold the write-back ports against the model's update and count its bins."""
-        raise NotImplementedError
 
     def _answered(self, expected: Outputs) -> Outputs:
         """The outputs, completed by what depends on the inputs of the same cycle."""
         return expected
 
+    @abstractmethod
     def _struck(self, expected: Outputs) -> None:
         """Tell the model what a cycle with ``rst`` leaves undone or lets happen."""
 
@@ -162,10 +167,36 @@ class CoreBench:
         self.events.append(None)
 
     def ask(self, region: int, offset: int, data: int | None = None) -> Request:
-        """Queue a request: a write with ``data``, else a read."""
+        """Queue a request: a write with ``data``, else a read; any numbers, also of what is not there."""
         made = Request(data is not None, region, offset, (data or 0) & 0xFFFFFFFF)
         self.requests.append(made)
         return made
+
+    def request(self, region: str, offset: int = 0, data: int | None = None) -> Request:
+        """Queue a request to a region: a write with ``data``, else a read."""
+        return self.ask(self.regions[region], offset, data)
+
+    async def read_register(self, name: str) -> int:
+        return await self.answer(self.request("register", self.registers[name]))
+
+    async def write_register(self, name: str, data: int) -> None:
+        await self.answer(self.request("register", self.registers[name], data))
+
+    async def clear(self) -> None:
+        """Clear by register, to the end of the walk."""
+        await self.write_register("control", 1)
+        await self.settle()
+
+    async def let_wait(self, phase: str, cycles: int = 150) -> None:
+        """Run into a phase, take no packet for some cycles, then few, to the end."""
+        await self.run_until(lambda: self.phase == phase)
+        self.pace = Pace(packets=0.0)
+        if phase == "marker":
+            await self.run(3)
+        await self.run(cycles)
+        self.pace = Pace(packets=0.3)
+        await self.settle()
+        self.pace = Pace()
 
     async def settle(self) -> None:
         """Run until everything queued is done and the core is idle."""

@@ -554,14 +554,7 @@ async def packets_wait_as_long_as_nobody_takes_them(bench: Bench) -> None:
         bench.send((0, 1), (build.axons - 1, 2))
         bench.end_tick()
         bench.request("register", 0)
-        await bench.run_until(lambda: bench.phase == phase)  # noqa: B023
-        bench.pace = Pace(packets=0.0)
-        if phase == "marker":
-            await bench.run(3)
-        await bench.run(150)
-        bench.pace = Pace(packets=0.3)
-        await bench.settle()
-        bench.pace = Pace()
+        await bench.let_wait(phase)
     await everything_reads_as_the_model_says(bench)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER
+from neuroemu.families.lifcore.registers import REGION_BITS, REGION_NUMBER, REGISTER_NUMBER
 from rtl.tests import bins, core_bins
 from rtl.tests.bench import NOTHING, CoreBench, Request, Watch
 from rtl.tests.core_model import Build, Core, Update, cycles_of, register_address
@@ -24,27 +24,12 @@ class Bench(CoreBench):
     """The core, its model, and queues of axon numbers and requests."""
 
     packet_ports = ("out_core", "out_axon")
+    regions, registers = REGION_NUMBER, REGISTER_NUMBER
 
     def __init__(self, dut: Any, build: Build, seed: str):
         self.build = build
         core = Core(build)
         super().__init__(dut, core, CoreWatch(core), seed)
-
-    # ---- what tests say -------------------------------------------------------------------------------------------------
-    def request(self, region: str, offset: int, data: int | None = None) -> Request:
-        """Queue a request: a write with ``data``, else a read."""
-        return self.ask(REGION_NUMBER[region], offset, data)
-
-    async def read_register(self, name: str) -> int:
-        return await self.answer(self.request("register", register_address(name)[1]))
-
-    async def write_register(self, name: str, data: int) -> None:
-        await self.answer(self.request("register", register_address(name)[1], data))
-
-    async def clear(self) -> None:
-        """Clear by register, to the end of the walk."""
-        await self.write_register("control", 1)
-        await self.settle()
 
     # ---- one cycle ------------------------------------------------------------------------------------------------------
     def _model(self) -> Cycles:

