@@ -253,7 +253,7 @@ def _cores(report: ReportDocument, console: Console) -> Text | None:
     mapper = [name for name in (mapping["partitioner"], mapping["placer"]) if name]
     mapped = f"Mapped by {', '.join([*mapper, mapping['router']])}" if mapper else "Mapped as the program file says"
     packets = f"{count(mapping['messages'])} packets between cores"
-    lines.append(f"{mapped}: {packets}" + ("" if steps is None else f", {plain(steps)} hops each"))
+    lines.append(f"{mapped}: {packets}" + ("" if steps is None else f", hops per packet {plain(steps)}"))
     return Text("\n").join(readable(line, console) for line in lines)
 
 

@@ -169,7 +169,10 @@ def test_a_fifth_weight_of_a_source_that_has_room_for_no_further_axon_is_said_wi
     deployment = deploy(layer(256, 8, rng.choice([-3.0, -1.0, 0.5, 2.0, 5.0], (8, 256)), threshold=8.0), "truenorth")
     (finding,) = deployment.compiled.findings
     assert finding.code == "NE3608" and finding.where == "population out"
-    assert "256 inputs leave 1 axons for each" in finding.message and "% of the largest on average" in finding.message
+    assert (
+        "the 256 axons of a core are 1 for each of 256 inputs" in finding.message
+        and "% of the largest on average" in finding.message
+    )
     assert finding.fixes
 
 

@@ -482,8 +482,8 @@ class _Layer:
             fan_in = int(np.diff(self.weight.indptr).max(initial=0))
             yield Finding(
                 "NE3608",
-                f"weights are off by {rms:.1%} of the largest on average: {fan_in} inputs leave "
-                f"{self.room.axons // max(fan_in, 1)} axons for each",
+                f"weights are off by {rms:.1%} of the largest on average: the {self.room.axons} axons of a core are "
+                f"{self.room.axons // max(fan_in, 1)} for each of {fan_in} inputs",
                 f"population {self.name}",
                 (
                     "train with weights of -1, 0 and 1 (see examples/train_trinary_digits.py)",

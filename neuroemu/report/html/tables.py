@@ -168,7 +168,9 @@ def mapping_facts(mapping: Mapping) -> tuple[tuple[str, str], ...]:
         ),
         (
             "longest route",
-            f"{count(mapping['diameter_hops'])} hops" if mapping["diameter_hops"] is not None else UNKNOWN,
+            f"{count(mapping['diameter_hops'])} hop{'s' * (mapping['diameter_hops'] != 1)}"
+            if mapping["diameter_hops"] is not None
+            else UNKNOWN,
         ),
     )
 

@@ -257,7 +257,7 @@ def test_coarse_weights_are_said_with_their_error() -> None:
     builder.population("out", (20,), neuron(2.0)).dense("in", "out", rng.uniform(-1, 1, (20, 200)))
     (finding,) = deploy(builder.output("out").build(), CHIP).compiled.findings
     assert finding.code == "NE3608"
-    assert "200 inputs leave 1 axons for each" in finding.message
+    assert "are 1 for each of 200 inputs" in finding.message
 
 
 # ---------------------------------------------------------------------------------------- weights as axon types
